@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pick.h - what several policies need: which cpu, which vcpu, who loses
+ *
+ * A struct pick is one decision under way: the snapshot, the plan so far, and
+ * who owns what once the plan is carried out. It lives on the stack of
+ * decide(). A cpu already in the plan is left alone by every function here,
+ * so a plan names it once. Pure; poll thread.
+ *
+ * Snapshots come from hostd's own threads, but nothing here trusts them: an
+ * index out of range or a slot that contradicts another one means "gone".
+ */
+#ifndef HOSTD_POLICY_PICK_H
+#define HOSTD_POLICY_PICK_H
+
+#include "hl/cpumask.h"
+#include "policy.h"
+
+struct pick {
+	const struct snapshot *s;
+	struct plan *plan;
+	uint16_t managed_cnt;
+	uint16_t owner[CPU_MAX];      /* vcpu, or VCPU_NONE, as planned */
+	uint16_t owned[VM_MAX];	      /* cpus of each VM, as planned */
+	struct cpumask free;	      /* managed and owned by nobody */
+	struct cpumask gone;	      /* part of free: the last owner is gone */
+	struct cpumask moved;	      /* stands in the plan */
+	uint64_t busy[VCPU_MAX / 64]; /* vcpus that own, or just owned */
+};
+
+/* Which vcpus may be given a cpu. */
+enum pick_who {
+	PICK_RUNNABLE, /* waits, runs elsewhere, or we cannot tell */
+	PICK_ANY,      /* halted ones too */
+};
+
+/*
+ * pick_begin() - Take stock
+ *
+ * A cpu that is no longer managed is taken from its owner at once
+ * (REASON_GONE). One whose owner is gone counts as free. O(cpus).
+ */
+void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p);
+
+/* pick_end() - Plan REASON_GONE for the cpus of gone owners nobody took. */
+void pick_end(struct pick *k);
+
+/* pick_is_lc() - Is slot @vm (< vm_cnt) a latency-critical VM that is there? */
+static inline bool pick_is_lc(const struct snapshot *s, uint16_t vm)
+{
+	return s->vm[vm].present &&
+	       s->vm[vm].class == VM_CLASS_LATENCY_CRITICAL;
+}
+
+/* pick_give() - Plan @cpu for @vcpu, taking it from whoever has it. */
+void pick_give(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why);
+
+/* pick_drop() - Plan @cpu for nobody. */
+void pick_drop(struct pick *k, uint16_t cpu, enum reason why);
+
+/*
+ * pick_cpu() - The free cpu that suits a VM best
+ * @who: which of its vcpus count when looking for a warm cache
+ *
+ * In this order of weight: a vcpu in question last ran there; its SMT sibling
+ * is the VM's; so is something on its last-level cache; so is something on
+ * its NUMA node (a VM that owns nothing is where its vcpus last ran); no other
+ * VM owns its sibling. Ties: the lowest number. O(cpus + vcpus of the VM).
+ * Return: a cpu, or CPU_NONE when none is free.
+ */
+uint16_t pick_cpu(const struct pick *k, uint16_t vm, enum pick_who who);
+
+/*
+ * pick_vcpu() - The vcpu of @vm that should be given @cpu (CPU_NONE: some cpu)
+ *
+ * Of those that own none: a runnable one that last ran on it; then the longest
+ * ready; then a running one; then one we know nothing of; last a halted one.
+ * Nobody starves under "last home first": a vcpu without a cpu rides on those
+ * its VM owns. O(vcpus of the VM). Return: a vcpu, or VCPU_NONE.
+ */
+uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
+		   enum pick_who who);
+
+/* pick_loser() - The cpu @vm misses least: one whose owner is halted, far from
+ * the VM's other cpus, gained last. Return: a cpu, or CPU_NONE. O(cpus). */
+uint16_t pick_loser(const struct pick *k, uint16_t vm);
+
+/* pick_guarantee() - Bring every latency-critical VM up to its cpus_min.
+ *
+ * From free cpus, then from best-effort owners, then from VMs above their own
+ * minimum. Where more is guaranteed than managed, lower slots win and the last
+ * ones go without. Every line is REASON_GUARANTEE. O(VMs) when nothing is
+ * missing. */
+void pick_guarantee(struct pick *k);
+
+/* pick_trim() - Take from every VM what it owns above its cpus_max. */
+void pick_trim(struct pick *k);
+
+/* What the vcpus of one VM are up to. */
+struct pick_use {
+	uint16_t plugged;  /* vcpus there are */
+	uint16_t runnable; /* ready, running, or unknown */
+	bool sensed;	   /* some vcpu's state is known */
+	uint64_t ran_ns;   /* summed cpu time */
+};
+
+/* pick_use() - Add up @vm's vcpus. O(vcpus of the VM). */
+struct pick_use pick_use(const struct snapshot *s, uint16_t vm);
+
+/* pick_waited_ns() - How long @vcpu has been ready and not running; or 0. */
+uint64_t pick_waited_ns(const struct snapshot *s, uint16_t vcpu);
+
+/* pick_halted_ns() - How long @vcpu has been halted; 0 when it is not. */
+uint64_t pick_halted_ns(const struct snapshot *s, uint16_t vcpu);
+
+#endif

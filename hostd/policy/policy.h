@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.h - the contract between what hostd sees and what it decides
+ *
+ * A policy is a pure function: snapshot in, plan out. No I/O, no clock (time
+ * is snapshot.now_ns), no allocation, no globals. What it must remember from
+ * one call to the next lives in its own state object, so that two instances
+ * can run side by side (tests, simulator).
+ *
+ * Words: docs/overview.md. A cpu has at most one owner, a vcpu. A vcpu that
+ * owns no cpu rides on the cpus its VM owns, with none owned on the floor.
+ * Best-effort vcpus ride on every managed cpu below everybody else.
+ */
+#ifndef HOSTD_POLICY_H
+#define HOSTD_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hl/bounds.h"
+
+enum vm_class {
+	VM_CLASS_BEST_EFFORT,
+	VM_CLASS_LATENCY_CRITICAL,
+};
+
+/* Why a cpu moved. Names in policy_reason_name(), same order. */
+enum reason {
+	REASON_NONE,
+	REASON_GUARANTEE,  /* VM below its configured minimum */
+	REASON_DELAY,	   /* oldest untaken frame older than the threshold */
+	REASON_READY_WAIT, /* a vcpu waited for a cpu longer than that */
+	REASON_HELD,	   /* frames held because the guest's ring is full */
+	REASON_PREEMPTED,  /* taken for a VM with a better claim */
+	REASON_GIVE_BACK,  /* owned more than it used for a while */
+	REASON_SPARE,	   /* nobody else wants the cpu */
+	REASON_GONE,	   /* VM stopped, vcpu unplugged, cpu unmanaged */
+	REASON_NUM,
+};
+
+struct vcpu_view {
+	uint16_t vm;	    /* VM_NONE: slot not in use */
+	uint16_t cpu;	    /* the cpu it owns, or CPU_NONE */
+	uint16_t last_cpu;  /* where it last ran, or CPU_NONE */
+	uint8_t run;	    /* enum vcpu_run, hl/sensor.h */
+	uint64_t since_ns;  /* when `run` began */
+	uint64_t ran_ns;    /* cpu time so far, a running stretch included */
+	uint64_t waited_ns; /* ready wait so far, an open wait included */
+};
+
+struct vm_view {
+	bool present;
+	bool has_port; /* has a vhost-user port: delay means something */
+	uint8_t class; /* enum vm_class */
+	uint16_t cpus_min, cpus_max;   /* guaranteed; never more than */
+	uint16_t weight;	       /* among best-effort VMs, 1..10000 */
+	uint16_t first_vcpu, vcpu_cnt; /* its slots in snapshot.vcpu[] */
+	uint16_t owned;		       /* cpus its vcpus own now */
+	uint16_t held;		       /* frames held for its full ring */
+	uint64_t slo_ns;	       /* target p99 of delay; 0: none */
+	uint64_t delay_ns; /* age of the oldest untaken frame; 0: none */
+	uint64_t ready_ns; /* longest open ready wait among its vcpus */
+};
+
+struct cpu_view {
+	bool managed;	    /* may be given to an owner */
+	uint16_t owner;	    /* vcpu, or VCPU_NONE */
+	uint16_t sibling;   /* its SMT sibling, or CPU_NONE */
+	uint16_t llc, node; /* which last-level cache, which NUMA node */
+	uint64_t since_ns;  /* when the owner changed last */
+};
+
+struct snapshot {
+	uint64_t now_ns;
+	uint16_t vm_cnt, vcpu_cnt, cpu_cnt; /* highest slot in use + 1 */
+	struct vm_view vm[VM_MAX];
+	struct vcpu_view vcpu[VCPU_MAX];
+	struct cpu_view cpu[CPU_MAX];
+};
+
+/* Give @cpu to @vcpu, taking it from whoever owns it; VCPU_NONE: to nobody.
+ * A vcpu owns one cpu at most: what it owned before is then nobody's. */
+struct grant {
+	uint16_t cpu;
+	uint16_t vcpu;
+	uint16_t reason; /* enum reason */
+};
+
+/* Carried out in order; a cpu may stand in it once only. */
+struct plan {
+	uint16_t count;
+	struct grant grant[CPU_MAX];
+};
+
+/*
+ * One policy. @state is @state_bytes of zeroed memory that only this policy
+ * reads and writes; decide() is called on the poll thread and must be bounded
+ * by the snapshot's counts. plan->count is 0 on entry.
+ */
+struct policy_ops {
+	const char *name;
+	const char *about; /* one line for --help and hostctl */
+	size_t state_bytes;
+	void (*decide)(void *state, const struct snapshot *s, struct plan *p);
+};
+
+extern const struct policy_ops policy_none, policy_static, policy_simple,
+    policy_slo;
+
+/* policy_table - Every policy there is, NULL-terminated. */
+extern const struct policy_ops *const policy_table[];
+
+/* policy_find() - Return: the policy called @name, or NULL. */
+const struct policy_ops *policy_find(const char *name);
+
+/* policy_reason_name() - Return: a short lower-case word, never NULL. */
+const char *policy_reason_name(unsigned reason);
+
+/* plan_add() - Append a grant. Return: false when the plan is full. */
+bool plan_add(struct plan *p, uint16_t cpu, uint16_t vcpu, enum reason why);
+
+#endif

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * policy_slo.c - each VM's own target, with the fewest cpus that meet it
+ *
+ * The idea. A tail is made of moments in which a vcpu wanted a cpu and had
+ * none. So look for those moments and nothing else: when a VM waits longer
+ * than a fraction of what its SLO allows, and one more cpu could be used by a
+ * vcpu that has none, give it that cpu at once. And when its vcpus have, for a
+ * while, used less than one cpu fewer could do, take one back, without waiting
+ * for the guest to say so: guests do not park. Adding is quick and taking is
+ * slow, because a cpu too many costs little (harvesters run on it whenever its
+ * owner is halted) and a cpu too few costs the SLO.
+ *
+ * Asking. The threshold is slo / 4: whatever waits that long still has three
+ * quarters of its budget to be served in. Over it may be the age of the oldest
+ * untaken frame, or the longest open ready wait; frames held for a full ring
+ * are over it by nature. None of them is enough alone. A guest may leave
+ * frames lying while all its vcpus are halted or run on cpus they own; cpus do
+ * not cure that. So the VM must have more runnable vcpus than cpus. If it has
+ * not, and a vcpu waits while another's cpu lies idle, the cpu changes hands
+ * inside the VM instead. After a grant the VM may ask again one threshold
+ * later, when the first cpu could show its effect; a vcpu that has itself
+ * waited too long is proof enough and does not wait for that.
+ *
+ * Taking from others. Guarantees first, always (guarantee.c). Then free cpus;
+ * then best-effort owners; then a VM that could spare one by its last window;
+ * then a VM that owns at least two more above its minimum than the asker does,
+ * which evens shares out and cannot swing back. A cpu that changed hands less
+ * than HOLD_MIN ago is left alone. Those who own nothing ask first, the rest in
+ * an order that turns.
+ *
+ * Giving back. Every WINDOW a VM's cpu time is compared with what it owns. The
+ * cpus it needs are its use / 70 %: below that, three vcpus in random order
+ * seldom want the same cpu at once. It needs none at all below 5 %, a guest
+ * kernel's ticks. If it owns more, and no wait came near the threshold, one cpu
+ * goes back: the least useful one. If it asks again within a second, the guess
+ * was wrong: the next cpu is held twice as long, up to HOLD_MAX; an ask that
+ * comes later halves it. So a load the window misjudges costs a short wait
+ * every few seconds, not every few milliseconds. A VM that did not run at all
+ * in a window (paused, stopped in a debugger, crashed) spares cpus whatever its
+ * signals say; and frames untaken for a whole second are no longer a signal.
+ * A held cpu that its VM could spare is still there for a VM in trouble.
+ *
+ * Scarce signals. With no vcpu states every vcpu counts as runnable and the
+ * delay alone asks; no cpu time either, so cpus go back one at a time after
+ * BLIND_WINDOWS quiet ones, and the doubling hold does the learning. With no
+ * port the ready wait alone asks.
+ *
+ * Best-effort VMs own nothing here. They ride on every managed cpu below
+ * everybody, and the kernel divides what is left by their weights; ownership
+ * would change no affinity and only cost moves.
+ *
+ * It does badly where
+ *  - a VM with cpus-min = 0 wakes from rest: its first requests find the
+ *    floor, until the first wait crosses the threshold;
+ *  - cpus are fewer than VMs in trouble: nobody goes below the guarantee, but
+ *    a VM without one may stay on the floor while others hold one each;
+ *  - the wait is inside the guest (a lock, one busy vcpu out of many): no
+ *    signal here tells that from a slow application;
+ *  - load comes in bursts a few windows apart: each burst's first request
+ *    pays, until the hold has grown past the gap;
+ *  - vcpus collide at random, rarely and briefly: one wait over the threshold
+ *    asks for a cpu, though p99 would forgive it. Such a VM ends up owning more
+ *    than its target strictly needs; harvesters have the time it leaves.
+ */
+#include "pick.h"
+
+#define US 1000ull
+#define MS 1000000ull
+
+/* A quarter of the SLO; below 20 us a signal would be about the cost of
+ * waking a vcpu (about 40 us on virtual machines) and moving one. */
+#define SLO_SHARE	     4
+#define THRESHOLD_MIN_NS     (20 * US)
+#define THRESHOLD_DEFAULT_NS (100 * US) /* latency-critical, no SLO given */
+
+/* Near the threshold: a quarter of it, but not what any wake-up costs. */
+#define NEAR_SHARE  4
+#define NEAR_MIN_NS (10 * US)
+
+#define STUCK_NS (1000 * MS) /* a guest with a cpu takes frames by then */
+
+#define WINDOW_NS     (10 * MS) /* hundreds of requests, some ticks */
+#define USE_PERCENT   70
+#define REST_PERCENT  5
+#define BLIND_WINDOWS 10
+
+#define HOLD_MIN_NS (2 * MS) /* above what the slowest backend takes */
+#define HOLD_MAX_NS (HOLD_MIN_NS << 11) /* 4 s */
+#define SOON_NS	    (1000 * MS) /* idle cpus serve harvesters meanwhile */
+
+/* Of one decision: VMs looked into, and searches through all cpus. */
+#define ASKS_MAX     32
+#define SEARCHES_MAX 8
+
+struct slo_vm {
+	bool live;	     /* the slot was in use at the last decision */
+	bool sensed;	     /* vcpu states are known */
+	bool loud;	     /* a wait came near the threshold in this window */
+	uint8_t calm;	     /* windows in a row without one; when not sensed */
+	uint16_t spare;	     /* cpus the last window says it could lose */
+	uint64_t window_ns;  /* when this window began */
+	uint64_t ran_ns;     /* its vcpus' cpu time then */
+	uint64_t hold_ns;    /* how long the next grant is kept */
+	uint64_t granted_ns; /* last grant, settled and held from then on */
+	uint64_t gave_ns;    /* last give-back; 0: none */
+};
+
+struct slo_ask {
+	uint16_t vm;
+	uint16_t why; /* enum reason */
+	bool poor;    /* owned nothing when it asked */
+};
+
+struct slo_state {
+	uint16_t turn; /* where the next round of asking starts */
+	uint16_t ask_cnt;
+	struct slo_ask ask[VM_MAX];
+	struct slo_vm vm[VM_MAX];
+};
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t threshold_ns(const struct vm_view *v)
+{
+	uint64_t t = v->slo_ns / SLO_SHARE;
+
+	if (!v->slo_ns)
+		return THRESHOLD_DEFAULT_NS;
+	return t > THRESHOLD_MIN_NS ? t : THRESHOLD_MIN_NS;
+}
+
+/* heard() - Does a VM's port say anything about cpus? */
+static bool heard(const struct pick *k, uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+
+	return v->has_port && !(k->owned[vm] && v->delay_ns >= STUCK_NS);
+}
+
+/* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
+static enum reason trouble(const struct pick *k, uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+	uint64_t limit = threshold_ns(v);
+	bool port = heard(k, vm);
+
+	if (port && v->delay_ns >= limit)
+		return REASON_DELAY;
+	if (v->ready_ns >= limit)
+		return REASON_READY_WAIT;
+	if (port && v->held)
+		return REASON_HELD;
+	return REASON_NONE;
+}
+
+/*
+ * is_near() - Did a wait come near the threshold?
+ *
+ * With vcpu states a ready wait is the whole truth: delay without one is the
+ * guest's own time. Without them the port is all there is.
+ */
+static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+	uint64_t limit = threshold_ns(v) / NEAR_SHARE;
+
+	if (limit < NEAR_MIN_NS)
+		limit = NEAR_MIN_NS;
+	if (v->ready_ns >= limit)
+		return true;
+	return !m->sensed && heard(k, vm) && (v->held || v->delay_ns >= limit);
+}
+
+/* window_open() - Begin a window; @use is what the vcpus say now. */
+static void window_open(struct slo_vm *m, uint64_t now_ns,
+			const struct pick_use *use)
+{
+	m->window_ns = now_ns;
+	m->ran_ns = use->ran_ns;
+	m->sensed = use->sensed;
+	m->loud = false;
+}
+
+/* start() - A VM not seen before. Windows of different VMs end at different
+ * times, so that no decision has to add up all vcpus of the host. */
+static void start(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
+{
+	struct pick_use use = pick_use(s, vm);
+
+	*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
+	window_open(m, s->now_ns, &use);
+	m->window_ns += vm % 64 * (WINDOW_NS / 64);
+}
+
+/*
+ * needed() - Cpus @m needs, going by the window that ends now
+ * @use: what the vcpus say at its end
+ *
+ * Return: never more than @owned.
+ */
+static uint16_t needed(struct slo_vm *m, uint16_t owned,
+		       const struct pick_use *use, uint64_t window_ns)
+{
+	uint64_t used_ns = use->ran_ns - m->ran_ns, cpus;
+
+	if (!m->sensed) {
+		m->calm = m->loud ? 0 : m->calm + 1;
+		if (m->calm < BLIND_WINDOWS)
+			return owned;
+		m->calm = 0;
+		return owned ? owned - 1 : 0;
+	}
+	if (!used_ns && !use->runnable)
+		return 0;
+	if (m->loud)
+		return owned;
+	if (used_ns < window_ns / 100 * REST_PERCENT)
+		return 0;
+	cpus = 1 + used_ns / (window_ns / 100 * USE_PERCENT);
+	return cpus < owned ? (uint16_t)cpus : owned;
+}
+
+/* window_close() - Judge a window, give a cpu back, begin the next. */
+static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+	uint64_t now_ns = k->s->now_ns;
+	struct pick_use use = pick_use(k->s, vm);
+	uint16_t keep, cpu;
+
+	/* cpu time went backwards: vcpus were unplugged or replaced */
+	if (use.ran_ns < m->ran_ns || use.sensed != m->sensed) {
+		m->spare = 0;
+		window_open(m, now_ns, &use);
+		return;
+	}
+	keep = needed(m, k->owned[vm], &use, now_ns - m->window_ns);
+	if (keep < v->cpus_min)
+		keep = v->cpus_min;
+	m->spare = k->owned[vm] > keep ? k->owned[vm] - keep : 0;
+	window_open(m, now_ns, &use);
+	if (!m->spare || now_ns - m->granted_ns < m->hold_ns)
+		return;
+	cpu = pick_loser(k, vm);
+	if (cpu == CPU_NONE)
+		return;
+	pick_drop(k, cpu, REASON_GIVE_BACK);
+	m->spare--;
+	m->gave_ns = now_ns;
+}
+
+/* watch() - Follow one VM's signals; put it on the list when in trouble. */
+static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+	struct slo_vm *m = &st->vm[vm];
+	enum reason why;
+
+	if (!m->live)
+		start(m, k->s, vm);
+	if (v->delay_ns || v->ready_ns || v->held) {
+		if (is_near(k, vm, m)) {
+			m->loud = true;
+			m->spare = 0;
+		}
+		why = trouble(k, vm);
+		if (why != REASON_NONE)
+			st->ask[st->ask_cnt++] =
+			    (struct slo_ask){ vm, why, !k->owned[vm] };
+	}
+	/* signed: a new VM's first window begins in the future */
+	if ((int64_t)(k->s->now_ns - m->window_ns) >= (int64_t)WINDOW_NS)
+		window_close(k, m, vm);
+}
+
+/* surplus() - Cpus @vm owns above its guarantee. */
+static int surplus(const struct pick *k, uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+
+	return k->owned[vm] - (pick_is_lc(k->s, vm) ? v->cpus_min : 0);
+}
+
+/*
+ * worth() - How good a victim @vm is for an asker that owns @asker above its
+ * own guarantee. Return: 0 when it is none.
+ */
+static int worth(const struct pick *k, const struct slo_state *st, uint16_t vm,
+		 int asker)
+{
+	int over = surplus(k, vm);
+
+	if (over <= 0)
+		return 0;
+	if (!pick_is_lc(k->s, vm))
+		return 2 * CPU_MAX + over;
+	if (st->vm[vm].spare)
+		return CPU_MAX + st->vm[vm].spare;
+	return over >= asker + 2 ? over : 0;
+}
+
+/* take() - A cpu somebody else has less use for. Return: it, or CPU_NONE. */
+static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
+{
+	const struct snapshot *s = k->s;
+	int mine = surplus(k, asker), best_worth = 0, w;
+	uint16_t best = CPU_NONE, cpu;
+
+	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
+		if (vm == asker || !k->owned[vm])
+			continue;
+		w = worth(k, st, vm, mine);
+		if (w <= best_worth)
+			continue;
+		cpu = pick_loser(k, vm);
+		if (cpu == CPU_NONE ||
+		    s->now_ns - s->cpu[cpu].since_ns < HOLD_MIN_NS)
+			continue;
+		best = cpu;
+		best_worth = w;
+	}
+	if (best != CPU_NONE) {
+		struct slo_vm *m = &st->vm[s->vcpu[k->owner[best]].vm];
+
+		m->spare -= m->spare > 0;
+	}
+	return best;
+}
+
+/* granted() - Remember a grant: how long it is kept, when it has settled. */
+static void granted(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
+{
+	struct pick_use use = pick_use(s, vm);
+
+	if (m->gave_ns && s->now_ns - m->gave_ns < SOON_NS)
+		m->hold_ns = lesser(2 * m->hold_ns, HOLD_MAX_NS);
+	else if (m->gave_ns && m->hold_ns > HOLD_MIN_NS)
+		m->hold_ns /= 2;
+	m->gave_ns = 0; /* one give-back is regretted once */
+	m->granted_ns = s->now_ns;
+	m->spare = 0;
+	m->calm = 0;
+	window_open(m, s->now_ns, &use);
+}
+
+/*
+ * hand_over() - A vcpu waits while another of its VM owns an idle cpu
+ *
+ * The kernel lets the waiting one ride there, once it looks; it looks late
+ * when the cpu is on another cache. Owning it needs no looking.
+ */
+static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
+{
+	const struct snapshot *s = k->s;
+	uint16_t cpu;
+
+	if (pick_waited_ns(s, vcpu) < threshold_ns(&s->vm[vm]))
+		return;
+	cpu = pick_loser(k, vm);
+	if (cpu != CPU_NONE && pick_halted_ns(s, k->owner[cpu]))
+		pick_give(k, cpu, vcpu, REASON_READY_WAIT);
+}
+
+/*
+ * help() - One more cpu for a VM in trouble, if that can help
+ * Return: whether all cpus were looked through, which is what costs.
+ */
+static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
+{
+	const struct snapshot *s = k->s;
+	const struct vm_view *v = &s->vm[ask.vm];
+	struct slo_vm *m = &st->vm[ask.vm];
+	enum reason why = ask.why;
+	uint16_t vcpu, cpu;
+
+	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
+	if (vcpu == VCPU_NONE)
+		return false;
+	if (pick_use(s, ask.vm).runnable <= k->owned[ask.vm]) {
+		hand_over(k, ask.vm, vcpu);
+		return true;
+	}
+	m->loud = true;
+	m->spare = 0;
+	if (k->owned[ask.vm] >= v->cpus_max)
+		return false;
+	if (s->now_ns - m->granted_ns < threshold_ns(v) &&
+	    pick_waited_ns(s, vcpu) < threshold_ns(v))
+		return false;
+	cpu = pick_cpu(k, ask.vm, PICK_RUNNABLE);
+	if (cpu == CPU_NONE) {
+		cpu = take(k, st, ask.vm);
+		if (cpu == CPU_NONE)
+			return true;
+		why = REASON_PREEMPTED;
+	}
+	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
+	pick_give(k, cpu, vcpu, why);
+	granted(m, s, ask.vm);
+	return true;
+}
+
+/*
+ * help_all() - Those on the list whose turn it is
+ *
+ * Who owns nothing comes first. When everybody is in trouble at once, a
+ * decision still has to be short: the next one goes on where this one ends.
+ */
+static void help_all(struct pick *k, struct slo_state *st)
+{
+	unsigned cnt = st->ask_cnt, searches = 0;
+	unsigned now = cnt < ASKS_MAX ? cnt : ASKS_MAX;
+
+	for (int round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < now && searches < SEARCHES_MAX; i++) {
+			struct slo_ask ask = st->ask[(st->turn + i) % cnt];
+
+			if (ask.poor == !round)
+				searches += help(k, st, ask);
+		}
+	}
+	if (cnt)
+		st->turn = (uint16_t)((st->turn + (now < cnt ? now : 1)) % cnt);
+}
+
+static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
+{
+	struct slo_state *st = state;
+	struct pick k;
+
+	pick_begin(&k, s, p);
+	pick_guarantee(&k);
+	pick_trim(&k);
+	st->ask_cnt = 0;
+	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
+		if (pick_is_lc(s, vm))
+			watch(&k, st, vm);
+		else
+			st->vm[vm].live = false;
+	}
+	help_all(&k, st);
+	pick_end(&k);
+}
+
+const struct policy_ops policy_slo = {
+	.name = "slo",
+	.about = "each VM's own target with the fewest cpus (the default)",
+	.state_bytes = sizeof(struct slo_state),
+	.decide = slo_decide,
+};

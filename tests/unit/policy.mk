@@ -1,0 +1,19 @@
+# decisions: policies, the ownership table, cpu lists
+POLICY_SRCS := $(wildcard hostd/policy/*.c)
+
+UNIT += cpulist
+UNIT_SRCS_cpulist := hostd/cpulist.c
+UNIT += owners
+UNIT_SRCS_owners := hostd/owners.c
+UNIT += pick
+UNIT_SRCS_pick := $(POLICY_SRCS) tests/unit/scene.c
+UNIT += policy
+UNIT_SRCS_policy := $(POLICY_SRCS) hostd/owners.c tests/unit/policy_rules.c
+UNIT += policy_static
+UNIT_SRCS_policy_static := $(POLICY_SRCS) tests/unit/scene.c
+UNIT += policy_simple
+UNIT_SRCS_policy_simple := $(POLICY_SRCS) tests/unit/scene.c
+UNIT += policy_slo
+UNIT_SRCS_policy_slo := $(POLICY_SRCS) tests/unit/scene.c
+UNIT += policy_slo_host
+UNIT_SRCS_policy_slo_host := $(POLICY_SRCS) hostd/owners.c

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_policy.c - the table of policies, and rules that hold for all of them
+ *
+ * A random walk: a small host on which VMs come and go, vcpus are plugged,
+ * configurations change and every signal jumps about. Each policy decides for
+ * 100,000 steps of it. After each step the rules (policy_rules.c) hold, the
+ * ownership table accepts every line, and a second instance that is shown the
+ * same answers the same, whatever a third one is shown in between.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "owners.h"
+#include "policy_rules.h"
+
+#define STEPS 100000
+#define CPUS  12
+#define VMS   6
+#define VCPUS 5 /* slots a VM */
+
+static struct snapshot snap;
+static struct owners table;
+
+static void test_table(void **unused)
+{
+	unsigned cnt = 0;
+
+	(void)unused;
+	for (; policy_table[cnt]; cnt++) {
+		const struct policy_ops *ops = policy_table[cnt];
+
+		assert_ptr_equal(policy_find(ops->name), ops);
+		assert_non_null(ops->about);
+		assert_non_null(ops->decide);
+	}
+	assert_int_equal(cnt, 4);
+	assert_ptr_equal(policy_find("slo"), &policy_slo);
+	assert_ptr_equal(policy_find("none"), &policy_none);
+	assert_null(policy_find("sl"));
+	assert_null(policy_find("slow"));
+	assert_null(policy_find(""));
+}
+
+static void test_reasons(void **unused)
+{
+	(void)unused;
+	assert_string_equal(policy_reason_name(REASON_NONE), "none");
+	assert_string_equal(policy_reason_name(REASON_GONE), "gone");
+	assert_string_equal(policy_reason_name(REASON_NUM), "unknown");
+	assert_string_equal(policy_reason_name(~0u), "unknown");
+	for (unsigned i = 0; i < REASON_NUM; i++)
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(policy_reason_name(i),
+						policy_reason_name(j));
+}
+
+static void test_plan_full(void **unused)
+{
+	static struct plan p;
+
+	(void)unused;
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		assert_true(plan_add(&p, (uint16_t)i, 0, REASON_SPARE));
+	assert_false(plan_add(&p, 0, 0, REASON_SPARE));
+	assert_int_equal(p.count, CPU_MAX);
+}
+
+/* --- the walk ------------------------------------------------------------ */
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)rand() % n;
+}
+
+/* mirror() - The snapshot shows who owns what. */
+static void mirror(void)
+{
+	for (unsigned i = 0; i < VMS * VCPUS; i++)
+		snap.vcpu[i].cpu = CPU_NONE;
+	for (uint16_t cpu = 0; cpu < CPUS; cpu++) {
+		uint16_t now = owners_of_cpu(&table, cpu);
+
+		if (snap.cpu[cpu].owner != now)
+			snap.cpu[cpu].since_ns = snap.now_ns;
+		snap.cpu[cpu].owner = now;
+		if (now != VCPU_NONE)
+			snap.vcpu[now].cpu = cpu;
+	}
+	for (uint16_t vm = 0; vm < VMS; vm++)
+		snap.vm[vm].owned = owners_of_vm(&table, vm);
+}
+
+static void vm_changes(uint16_t vm)
+{
+	struct vm_view *v = &snap.vm[vm];
+	uint16_t first = (uint16_t)(vm * VCPUS);
+
+	if (v->present && !below(3)) {
+		owners_vm_del(&table, vm);
+		for (unsigned i = 0; i < VCPUS; i++)
+			snap.vcpu[first + i].vm = VM_NONE;
+		memset(v, 0, sizeof(*v));
+		return;
+	}
+	*v = (struct vm_view){ .present = true,
+			       .has_port = below(4),
+			       .class = (uint8_t)(below(4) > 0),
+			       .cpus_min = (uint16_t)below(4),
+			       .cpus_max = (uint16_t)below(7),
+			       .first_vcpu = first,
+			       .vcpu_cnt = (uint16_t)(1 + below(VCPUS)),
+			       .slo_ns = below(3) * 200000ull };
+	owners_vm_set(&table, vm, v->class, first, v->vcpu_cnt);
+	for (unsigned i = 0; i < VCPUS; i++)
+		snap.vcpu[first + i].vm = i < v->vcpu_cnt ? vm : VM_NONE;
+}
+
+static void vcpu_changes(uint16_t vcpu, uint64_t passed_ns)
+{
+	struct vcpu_view *v = &snap.vcpu[vcpu];
+	uint16_t vm = vcpu / VCPUS;
+
+	if (!below(200) && vcpu % VCPUS < snap.vm[vm].vcpu_cnt)
+		v->vm = v->vm == VM_NONE ? vm : VM_NONE;
+	if (v->run > 1)
+		v->ran_ns += passed_ns / (1 + below(4));
+	if (!below(500))
+		v->ran_ns = 0;
+	if (!below(4)) {
+		v->run = (uint8_t)below(4);
+		v->since_ns = snap.now_ns - below(300000);
+		v->last_cpu = (uint16_t)(below(5) ? below(CPUS) : CPU_NONE);
+	}
+}
+
+static void cpus_change(void)
+{
+	struct cpumask managed = { 0 }, floor = { { 1 } };
+	unsigned few = 1 + below(3);
+
+	for (unsigned cpu = 1; cpu < CPUS; cpu++) {
+		snap.cpu[cpu].managed = below(4) < few;
+		if (snap.cpu[cpu].managed)
+			cpumask_set(&managed, cpu);
+	}
+	owners_set(&table, &managed, &floor);
+}
+
+static void step(void)
+{
+	static const uint64_t pause_ns[] = { 5000, 5000, 100000, 3000000,
+					     15000000 };
+	uint64_t passed_ns = pause_ns[below(5)];
+
+	snap.now_ns += passed_ns;
+	if (!below(50))
+		vm_changes((uint16_t)below(VMS));
+	if (!below(300))
+		cpus_change();
+	for (uint16_t i = 0; i < VMS * VCPUS; i++)
+		vcpu_changes(i, passed_ns);
+	for (unsigned i = 0; i < VMS; i++) {
+		snap.vm[i].delay_ns = below(3) ? 0 : below(300000);
+		snap.vm[i].ready_ns = below(3) ? 0 : below(300000);
+		snap.vm[i].held = below(10) ? 0 : (uint16_t)below(99);
+		if (!below(1000))
+			snap.vm[i].delay_ns = 2000000000;
+	}
+	mirror();
+}
+
+static void start(unsigned seed)
+{
+	struct cpumask none = { 0 };
+
+	srand(seed);
+	memset(&snap, 0, sizeof(snap));
+	snap.now_ns = 1000000000;
+	snap.vm_cnt = VMS;
+	snap.vcpu_cnt = VMS * VCPUS;
+	snap.cpu_cnt = CPUS;
+	for (unsigned i = 0; i < VMS * VCPUS; i++)
+		snap.vcpu[i].vm = VM_NONE;
+	for (uint16_t i = 0; i < CPUS; i++)
+		snap.cpu[i] = (struct cpu_view){
+			.owner = VCPU_NONE,
+			.sibling = (uint16_t)(seed % 2 ? i ^ 1 : CPU_NONE),
+			.llc = i / 4,
+			.node = i / 6
+		};
+	owners_init(&table, &none, &none);
+	cpus_change();
+}
+
+static bool same_plan(const struct plan *a, const struct plan *b)
+{
+	return a->count == b->count &&
+	       !memcmp(a->grant, b->grant, a->count * sizeof(a->grant[0]));
+}
+
+static void walk(const struct policy_ops *ops, unsigned seed)
+{
+	static struct plan p, again, other;
+	static struct owners_changed changed;
+	void *state[3];
+	const char *rule;
+	unsigned moves = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		state[i] = calloc(1, ops->state_bytes + 1);
+	start(seed);
+	for (unsigned i = 0; i < STEPS; i++) {
+		step();
+		p.count = again.count = other.count = 0;
+		ops->decide(state[0], &snap, &p);
+		if (below(2))
+			ops->decide(state[2], &snap, &other);
+		ops->decide(state[1], &snap, &again);
+		rule = rules_broken(ops, &snap, &p);
+		if (rule)
+			fail_msg("%s, step %u: %s", ops->name, i, rule);
+		if (!same_plan(&p, &again))
+			fail_msg("%s, step %u: not deterministic", ops->name,
+				 i);
+		if (owners_apply(&table, &snap, &p, &changed))
+			fail_msg("%s, step %u: line refused", ops->name, i);
+		moves += p.count;
+	}
+	assert_true(ops == &policy_none || moves > STEPS / 100);
+	for (unsigned i = 0; i < 3; i++)
+		free(state[i]);
+}
+
+static void test_walk(void **unused)
+{
+	(void)unused;
+	for (unsigned i = 0; policy_table[i]; i++)
+		walk(policy_table[i], i);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_plan_full),
+		cmocka_unit_test(test_walk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
