@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * control.c - hostd's commands on DPDK's telemetry socket
+ *
+ * Theory of operation: DPDK runs one thread a client; each command below reads
+ * stat_hostd as it is (its one writer goes on meanwhile, see stat.h) and fills
+ * a dictionary or array. Only reload changes anything, and only through the
+ * function hostd gave.
+ *
+ * Limits of DPDK 22.11 kept here: keys are [A-Za-z0-9_/]; a string has 127
+ * bytes of ASCII; an answer has 16 KiB, and what is beyond is silently left
+ * out, so lists are cut into pages by counting bytes first.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_telemetry.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hl/clock.h"
+#include "name.h"
+#include "stat.h"
+
+#define STRING_MAX RTE_TEL_MAX_STRING_LEN
+#define PAGE_BYTES (15 * 1024) /* of an answer's 16 KiB, for lists */
+#define LOG_PAGE   256
+
+static int (*control_reload)(char *text, size_t size);
+static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
+
+typedef struct rte_tel_data tel;
+
+static void add_num(tel *d, const char *key, uint64_t v)
+{
+	rte_tel_data_add_dict_u64(d, key, v);
+}
+
+static void add_text(tel *d, const char *key, const char *text)
+{
+	char wire[STRING_MAX];
+
+	name_to_wire(text, wire, sizeof(wire));
+	rte_tel_data_add_dict_string(d, key, wire);
+}
+
+/* The name a VM goes by on the wire; "" for VM_NONE. */
+static const char *vm_handle(uint16_t vm, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (vm < VM_MAX && !name_to_wire(stat_hostd.vm[vm].name, buf, size))
+		snprintf(buf, size, "%s", stat_hostd.vm[vm].uuid);
+	return buf;
+}
+
+/* At most so many bytes of JSON: DPDK escapes " and \ by one byte each. */
+static size_t json_bytes(const char *s)
+{
+	size_t n = 3; /* quotes and comma */
+
+	for (; *s; s++)
+		n += *s == '"' || *s == '\\' ? 2 : 1;
+	return n;
+}
+
+/* A number up to @max at @s; *rest is what follows it and a comma. */
+static bool number(const char *s, uint64_t max, uint64_t *out,
+		   const char **rest)
+{
+	unsigned long long v;
+	char *end;
+
+	if (!s || *s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno || v > max || (*end && *end != ','))
+		return false;
+	*out = v;
+	*rest = *end ? end + 1 : NULL;
+	return true;
+}
+
+static void add_ports(tel *d, const struct port_count *c)
+{
+	char key[48];
+	uint64_t sum = 0;
+
+	add_num(d, "from_frames", c->from_frames);
+	add_num(d, "from_bytes", c->from_bytes);
+	add_num(d, "to_frames", c->to_frames);
+	add_num(d, "to_bytes", c->to_bytes);
+	add_num(d, "kicks", c->kicks);
+	for (unsigned i = 0; i < DROP_NUM; i++) {
+		snprintf(key, sizeof(key), "drop_%s", drop_name(i));
+		for (char *p = key; *p; p++)
+			if (*p == '-' || *p == ' ')
+				*p = '_';
+		add_num(d, key, c->drop[i]);
+		sum += c->drop[i];
+	}
+	add_num(d, "drops", sum);
+}
+
+static void add_loop(tel *d, const struct stat_all *s)
+{
+	add_num(d, "passes", s->passes);
+	add_num(d, "passes_busy", s->passes_busy);
+	add_num(d, "sleeps", s->sleeps);
+	add_num(d, "pass_max_ns", s->pass_max_ns);
+	add_num(d, "decisions", s->decisions);
+	add_num(d, "decide_max_ns", s->decide_max_ns);
+	add_num(d, "grants_refused", s->grants_refused);
+	add_num(d, "moves_asked", s->moves_asked);
+	add_num(d, "moves_done", s->moves_done);
+	add_num(d, "moves_failed", s->moves_failed);
+	add_num(d, "moves_full", s->moves_full);
+	add_num(d, "move_p50_ns", hist_quantile(&s->move_ns, 5000));
+	add_num(d, "move_p99_ns", hist_quantile(&s->move_ns, 9900));
+	add_num(d, "move_max_ns", s->move_ns.max_ns);
+}
+
+static int cmd_info(const char *cmd, const char *params, tel *d)
+{
+	const struct stat_all *s = &stat_hostd;
+	unsigned vms = 0, managed = 0, owned = 0;
+
+	(void)cmd;
+	(void)params;
+	for (unsigned i = 0; i < VM_MAX; i++)
+		vms += s->vm[i].present;
+	for (unsigned i = 0; i < CPU_MAX; i++) {
+		managed += s->cpu[i].managed;
+		owned += s->cpu[i].managed && s->cpu[i].owner != VCPU_NONE;
+	}
+	rte_tel_data_start_dict(d);
+	add_text(d, "version", s->version);
+	add_text(d, "policy", s->policy);
+	add_text(d, "backend", s->backend);
+	add_text(d, "sensor", s->sensor);
+	add_num(d, "uptime_ns", clock_now_ns() - s->started_ns);
+	add_num(d, "libvirt_up", s->libvirt_up);
+	add_num(d, "vms", vms);
+	add_num(d, "vms_refused", s->vms_refused);
+	add_num(d, "cpus_managed", managed);
+	add_num(d, "cpus_owned", owned);
+	add_num(d, "reloads", s->reloads);
+	add_num(d, "reloads_refused", s->reloads_refused);
+	add_num(d, "events", s->log_next);
+	add_loop(d, s);
+	add_ports(d, &s->uplink);
+	return 0;
+}
+
+static int cmd_vms(const char *cmd, const char *params, tel *d)
+{
+	char name[STRING_MAX];
+	uint64_t skip = 0;
+	size_t bytes = 0;
+
+	(void)cmd;
+	if (params && !number(params, VM_MAX, &skip, &params))
+		return -EINVAL;
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	for (uint16_t i = 0; i < VM_MAX; i++) {
+		if (!stat_hostd.vm[i].present)
+			continue;
+		if (skip) {
+			skip--;
+			continue;
+		}
+		bytes += json_bytes(vm_handle(i, name, sizeof(name)));
+		if (bytes > PAGE_BYTES ||
+		    rte_tel_data_add_array_string(d, name) < 0)
+			break;
+	}
+	return 0;
+}
+
+static uint16_t find_vm(const char *name)
+{
+	char wire[STRING_MAX];
+
+	for (uint16_t i = 0; name && i < VM_MAX; i++) {
+		const struct stat_vm *v = &stat_hostd.vm[i];
+
+		if (v->present &&
+		    (!strcmp(v->name, name) || !strcmp(v->uuid, name) ||
+		     !strcmp(vm_handle(i, wire, sizeof(wire)), name)))
+			return i;
+	}
+	return VM_NONE;
+}
+
+static void add_delay(tel *d, const struct stat_vm *v)
+{
+	struct hist window;
+	uint64_t p99;
+
+	stat_window(v, &window);
+	p99 = hist_quantile(&window, 9900);
+	add_num(d, "slo_ns", v->view.slo_ns);
+	add_num(d, "slo_met", !v->view.slo_ns || p99 <= v->view.slo_ns);
+	add_num(d, "delay_p50_ns", hist_quantile(&window, 5000));
+	add_num(d, "delay_p99_ns", p99);
+	add_num(d, "delay_p999_ns", hist_quantile(&window, 9990));
+	add_num(d, "delay_max_ns", window.max_ns);
+	add_num(d, "samples", window.count);
+	add_num(d, "delay_now_ns", v->view.delay_ns);
+	add_num(d, "ready_now_ns", v->view.ready_ns);
+	add_num(d, "waited_ns", v->waited_ns);
+	add_num(d, "ran_ns", v->ran_ns);
+}
+
+static int cmd_vm(const char *cmd, const char *params, tel *d)
+{
+	uint16_t vm = find_vm(params);
+	const struct stat_vm *v;
+	char name[STRING_MAX];
+	tel *cpus;
+
+	(void)cmd;
+	if (vm == VM_NONE)
+		return -ENOENT;
+	v = &stat_hostd.vm[vm];
+	cpus = rte_tel_data_alloc();
+	if (!cpus)
+		return -ENOMEM;
+	rte_tel_data_start_array(cpus, RTE_TEL_INT_VAL);
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		if (stat_hostd.cpu[i].owner != VCPU_NONE &&
+		    stat_hostd.cpu[i].managed &&
+		    stat_hostd.cpu[i].owner_vm == vm)
+			rte_tel_data_add_array_int(cpus, (int)i);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name",
+				     vm_handle(vm, name, sizeof(name)));
+	add_text(d, "uuid", v->uuid);
+	add_text(d, "class",
+		 v->view.class == VM_CLASS_LATENCY_CRITICAL ? "latency-critical"
+							    : "best-effort");
+	add_delay(d, v);
+	add_num(d, "vcpus", v->view.vcpu_cnt);
+	add_num(d, "cpus_owned", v->view.owned);
+	add_num(d, "cpus_min", v->view.cpus_min);
+	add_num(d, "cpus_max", v->view.cpus_max);
+	add_num(d, "weight", v->view.weight);
+	add_num(d, "gained", v->gained);
+	add_num(d, "lost", v->lost);
+	add_num(d, "moves_failed", v->moves_failed);
+	add_num(d, "has_port", v->view.has_port);
+	add_num(d, "port_up", v->port_up);
+	add_num(d, "held", v->view.held);
+	add_ports(d, &v->port);
+	rte_tel_data_add_dict_container(d, "cpus", cpus, 0);
+	return 0;
+}
+
+static int cmd_cpus(const char *cmd, const char *params, tel *d)
+{
+	(void)cmd;
+	(void)params;
+	rte_tel_data_start_array(d, RTE_TEL_INT_VAL);
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		if (stat_hostd.cpu[i].managed)
+			rte_tel_data_add_array_int(d, (int)i);
+	return 0;
+}
+
+/* Vcpus that may use a cpu besides its owner, by why they may. */
+static void add_riders(tel *d, const struct stat_cpu *c, uint16_t owner_vm)
+{
+	unsigned own = 0, floor = 0, effort = 0;
+
+	for (uint16_t i = 0; i < VM_MAX; i++) {
+		const struct vm_view *v = &stat_hostd.vm[i].view;
+		unsigned rest =
+		    v->vcpu_cnt > v->owned ? v->vcpu_cnt - v->owned : 0;
+
+		if (!stat_hostd.vm[i].present)
+			continue;
+		if (i == owner_vm)
+			own += rest;
+		else if (v->class == VM_CLASS_BEST_EFFORT && c->managed)
+			effort += rest;
+		else if (c->floor && !v->owned)
+			floor += rest;
+	}
+	add_num(d, "riders_own", own);
+	add_num(d, "riders_floor", floor);
+	add_num(d, "riders_best_effort", effort);
+}
+
+static int cmd_cpu(const char *cmd, const char *params, tel *d)
+{
+	uint64_t n = 0, now_ns = clock_now_ns();
+	const struct stat_cpu *c;
+	char name[STRING_MAX];
+	uint16_t vm;
+
+	(void)cmd;
+	if (!number(params, CPU_MAX - 1, &n, &params))
+		return -EINVAL;
+	c = &stat_hostd.cpu[n];
+	if (!c->managed && !c->floor)
+		return -ENOENT;
+	vm = c->managed && c->owner != VCPU_NONE ? c->owner_vm : VM_NONE;
+	rte_tel_data_start_dict(d);
+	add_num(d, "cpu", n);
+	add_num(d, "managed", c->managed);
+	add_num(d, "floor", c->floor);
+	rte_tel_data_add_dict_string(d, "vm",
+				     vm_handle(vm, name, sizeof(name)));
+	if (vm != VM_NONE)
+		add_num(d, "vcpu", c->owner_index);
+	add_riders(d, c, vm);
+	/* the writer may be ahead of the clock read above */
+	add_num(d, "for_ns",
+		c->since_ns && c->since_ns < now_ns ? now_ns - c->since_ns : 0);
+	add_text(d, "reason", policy_reason_name(c->reason));
+	add_num(d, "moves", c->moves);
+	return 0;
+}
+
+/* How many of the events before number @end fit into one answer; copied to
+ * @out, newest first. */
+static unsigned log_page(uint64_t end, uint64_t wanted, struct stat_event *out)
+{
+	char name[STRING_MAX];
+	size_t bytes = 0;
+	unsigned n = 0;
+
+	while (n < LOG_PAGE && n < wanted && n < end &&
+	       stat_event_get(end - 1 - n, &out[n])) {
+		bytes += 5 * sizeof("18446744073709551615,");
+		bytes += json_bytes(policy_reason_name(out[n].reason));
+		bytes += json_bytes(vm_handle(out[n].vm, name, sizeof(name)));
+		bytes +=
+		    json_bytes(vm_handle(out[n].from_vm, name, sizeof(name)));
+		if (bytes > PAGE_BYTES)
+			break;
+		n++;
+	}
+	return n;
+}
+
+enum log_column { AGE, CPU, VM, VCPU, FROM, REASON, DELAY, READY, COLUMNS };
+
+static const struct {
+	const char *name;
+	enum rte_tel_value_type type;
+} log_columns[COLUMNS] = {
+	[AGE] = { "age_ns", RTE_TEL_U64_VAL },
+	[CPU] = { "cpu", RTE_TEL_U64_VAL },
+	[VM] = { "vm", RTE_TEL_STRING_VAL },
+	[VCPU] = { "vcpu", RTE_TEL_U64_VAL },
+	[FROM] = { "from", RTE_TEL_STRING_VAL },
+	[REASON] = { "reason", RTE_TEL_STRING_VAL },
+	[DELAY] = { "delay_ns", RTE_TEL_U64_VAL },
+	[READY] = { "ready_ns", RTE_TEL_U64_VAL },
+};
+
+static void log_row(tel **col, const struct stat_event *e, uint64_t now_ns)
+{
+	char name[STRING_MAX];
+
+	rte_tel_data_add_array_u64(col[AGE],
+				   e->at_ns < now_ns ? now_ns - e->at_ns : 0);
+	rte_tel_data_add_array_u64(col[CPU], e->cpu);
+	rte_tel_data_add_array_string(col[VM],
+				      vm_handle(e->vm, name, sizeof(name)));
+	rte_tel_data_add_array_u64(col[VCPU], e->index);
+	rte_tel_data_add_array_string(
+	    col[FROM], vm_handle(e->from_vm, name, sizeof(name)));
+	rte_tel_data_add_array_string(col[REASON],
+				      policy_reason_name(e->reason));
+	rte_tel_data_add_array_u64(col[DELAY], e->delay_ns);
+	rte_tel_data_add_array_u64(col[READY], e->ready_ns);
+}
+
+static int cmd_log(const char *cmd, const char *params, tel *d)
+{
+	uint64_t wanted = 20, now_ns, next;
+	uint64_t end = next =
+	    __atomic_load_n(&stat_hostd.log_next, __ATOMIC_ACQUIRE);
+	struct stat_event page[LOG_PAGE];
+	tel *col[COLUMNS];
+	unsigned n;
+
+	(void)cmd;
+	if (params && !number(params, UINT32_MAX, &wanted, &params))
+		return -EINVAL;
+	if (params && !number(params, UINT64_MAX, &end, &params))
+		return -EINVAL;
+	if (end > next)
+		end = next;
+	n = log_page(end, wanted, page);
+	now_ns = clock_now_ns();
+	for (unsigned i = 0; i < COLUMNS; i++) {
+		col[i] = rte_tel_data_alloc();
+		if (!col[i]) {
+			while (i--)
+				rte_tel_data_free(col[i]);
+			return -ENOMEM;
+		}
+		rte_tel_data_start_array(col[i], log_columns[i].type);
+	}
+	for (unsigned i = n; i--;)
+		log_row(col, &page[i], now_ns);
+	rte_tel_data_start_dict(d);
+	add_num(d, "next", next);
+	add_num(d, "first", end - n);
+	add_num(d, "count", n);
+	for (unsigned i = 0; i < COLUMNS; i++)
+		rte_tel_data_add_dict_container(d, log_columns[i].name, col[i],
+						0);
+	return 0;
+}
+
+/* The answer is a sentence with file and line, longer than DPDK's strings:
+ * an array of pieces. */
+static int cmd_reload(const char *cmd, const char *params, tel *d)
+{
+	char text[CONTROL_TEXT_MAX] = "", wire[3 * CONTROL_TEXT_MAX];
+	char piece[STRING_MAX];
+	tel *pieces = rte_tel_data_alloc();
+	int rc;
+
+	(void)cmd;
+	(void)params;
+	if (!pieces)
+		return -ENOMEM;
+	pthread_mutex_lock(&reload_lock);
+	rc = control_reload(text, sizeof(text));
+	pthread_mutex_unlock(&reload_lock);
+	name_to_wire(text, wire, sizeof(wire));
+	rte_tel_data_start_array(pieces, RTE_TEL_STRING_VAL);
+	for (const char *p = wire; *p; p += strlen(piece)) {
+		snprintf(piece, sizeof(piece), "%.*s", STRING_MAX - 1, p);
+		rte_tel_data_add_array_string(pieces, piece);
+	}
+	rte_tel_data_start_dict(d);
+	add_num(d, "done", rc == 0);
+	add_num(d, "errno", (uint64_t)(rc < 0 ? -rc : 0));
+	rte_tel_data_add_dict_container(d, "text", pieces, 0);
+	return 0;
+}
+
+static const struct {
+	const char *cmd;
+	telemetry_cb fn;
+	const char *help; /* 63 bytes at most */
+} commands[] = {
+	{ "/heighliner/info", cmd_info, "Facts and counters of hostd" },
+	{ "/heighliner/vms", cmd_vms,
+	  "Names of VMs. Parameters: how many to skip" },
+	{ "/heighliner/vm", cmd_vm, "One VM. Parameters: its name or UUID" },
+	{ "/heighliner/cpus", cmd_cpus, "Managed cpus" },
+	{ "/heighliner/cpu", cmd_cpu, "One cpu. Parameters: its number" },
+	{ "/heighliner/log", cmd_log,
+	  "Last decisions. Parameters: N, before which" },
+	{ "/heighliner/reload", cmd_reload, "Read the configuration again" },
+};
+
+int control_start(int (*reload)(char *text, size_t size))
+{
+	int rc = 0;
+
+	control_reload = reload;
+	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]) && !rc;
+	     i++)
+		rc = rte_telemetry_register_cmd(commands[i].cmd, commands[i].fn,
+						commands[i].help);
+	return rc;
+}

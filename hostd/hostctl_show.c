@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hostctl_show.c - what hostctl asks hostd, and how it shows the answer
+ *
+ * Each view is written as tab-separated lines into memory first, then printed
+ * in columns; so nothing is shown of a view that could not be finished.
+ */
+#include "hostctl_show.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpulist.h"
+#include "hl/bounds.h"
+#include "hl/cpumask.h"
+#include "hostctl_table.h"
+#include "name.h"
+
+#define LOG_EVER 1024 /* decisions hostd keeps */
+
+/* A view under construction. */
+struct page {
+	FILE *f;
+	char *text;
+	size_t size;
+};
+
+static int page_begin(struct ctl *c, struct page *p, const char *head)
+{
+	p->text = NULL;
+	p->f = open_memstream(&p->text, &p->size);
+	if (!p->f)
+		return complain(c, "out of memory");
+	fputs(head, p->f);
+	return 0;
+}
+
+/* @align: as table_print(); NULL: throw the page away. */
+static void page_end(struct ctl *c, struct page *p, const char *align)
+{
+	fclose(p->f);
+	if (align)
+		table_print(c->out, p->text, align);
+	free(p->text);
+}
+
+static char *time_of(const struct answer *a, const char *key, char *buf)
+{
+	return human_time(answer_num(a, key), buf, TEXT_MAX);
+}
+
+static char *count_of(const struct answer *a, const char *key, char *buf)
+{
+	return human_count(answer_num(a, key), buf, TEXT_MAX);
+}
+
+/* Call @fn with each VM's full answer. Return: VMs seen, or -1. */
+static int each_vm(struct ctl *c, FILE *f,
+		   void (*fn)(FILE *f, const struct answer *vm))
+{
+	struct answer *list, *vm;
+	unsigned seen = 0;
+	bool failed = false;
+	size_t n = 1;
+	char skip[16];
+
+	while (n && seen < VM_MAX) {
+		snprintf(skip, sizeof(skip), "%u", seen);
+		list = answer_ask(c, ANSWER_LIST, "vms", skip, ASK_S);
+		if (!list)
+			return -1;
+		n = answer_count(list, NULL);
+		for (size_t i = 0; i < n && seen < VM_MAX; i++, seen++) {
+			vm = answer_ask(c, ANSWER_ANY, "vm",
+					answer_raw_at(list, NULL, i), ASK_S);
+			failed = !vm;
+			if (failed)
+				break;
+			/* null: it left since the list was made */
+			if (answer_is_record(vm))
+				fn(f, vm);
+			answer_free(vm);
+		}
+		answer_free(list);
+		if (failed)
+			return -1;
+	}
+	return (int)seen;
+}
+
+/* The cpus a VM owns, as a list; "-" for none. */
+static const char *owned_list(const struct answer *vm, char *buf)
+{
+	struct cpumask mask = { 0 };
+
+	for (size_t i = 0; i < answer_count(vm, "cpus"); i++) {
+		uint64_t cpu = answer_num_at(vm, "cpus", i);
+
+		if (cpu < CPU_MAX)
+			cpumask_set(&mask, (unsigned)cpu);
+	}
+	cpulist_format(&mask, buf, TEXT_MAX);
+	return *buf ? buf : "-";
+}
+
+static bool is_measured(const struct answer *vm)
+{
+	return answer_num(vm, "has_port") && answer_num(vm, "samples");
+}
+
+static const char *met(const struct answer *vm)
+{
+	if (!answer_num(vm, "slo_ns") || !is_measured(vm))
+		return "-";
+	return answer_num(vm, "slo_met") ? "yes" : "NO";
+}
+
+static const char *slo(const struct answer *vm, char *buf)
+{
+	return answer_num(vm, "slo_ns") ? time_of(vm, "slo_ns", buf) : "-";
+}
+
+static const char *delay(const struct answer *vm, const char *key, char *buf)
+{
+	return is_measured(vm) ? time_of(vm, key, buf) : "-";
+}
+
+/* "1-4"; a maximum no host reaches is "all". */
+static char *range(const struct answer *vm, char *buf)
+{
+	uint64_t min = answer_num(vm, "cpus_min");
+	uint64_t max = answer_num(vm, "cpus_max");
+
+	if (max >= CPU_MAX)
+		snprintf(buf, TEXT_MAX, "%" PRIu64 "-all", min);
+	else
+		snprintf(buf, TEXT_MAX, "%" PRIu64 "-%" PRIu64, min, max);
+	return buf;
+}
+
+static void vm_row(FILE *f, const struct answer *vm)
+{
+	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
+
+	fprintf(f, "%s\t%s\t%s", answer_text(vm, "name", a),
+		answer_text(vm, "class", b), slo(vm, c));
+	fprintf(f, "\t%s\t%s\t%s\t%s", delay(vm, "delay_p50_ns", a),
+		delay(vm, "delay_p99_ns", b), delay(vm, "delay_p999_ns", c),
+		met(vm));
+	fprintf(f, "\t%" PRIu64 "/%s\t%s", answer_num(vm, "cpus_owned"),
+		range(vm, a), owned_list(vm, b));
+	fprintf(f, "\t+%s -%s\t%s\n", count_of(vm, "gained", a),
+		count_of(vm, "lost", b), count_of(vm, "drops", c));
+}
+
+struct drops {
+	FILE *f;
+	const char *who; /* the port; NULL: one fact a line, no port */
+};
+
+/* "drop_hold_full" of an answer, shown as "hold-full". */
+static void drop_line(void *arg, const char *reason, uint64_t n)
+{
+	const struct drops *d = arg;
+	char word[TEXT_MAX], frames[32];
+
+	snprintf(word, sizeof(word), "%s", reason);
+	for (char *p = word; *p; p++)
+		if (*p == '_')
+			*p = '-';
+	human_count(n, frames, sizeof(frames));
+	if (d->who)
+		fprintf(d->f, "%s\t%s\t%s\n", d->who, word, frames);
+	else
+		fprintf(d->f, "dropped, %s\t%s frames\n", word, frames);
+}
+
+/* Facts that are one field each. */
+struct fact {
+	const char *label, *key;
+	enum { TEXT, TIME, COUNT, DELAY } kind;
+};
+
+static void put_facts(FILE *f, const struct answer *a, const struct fact *facts)
+{
+	char buf[TEXT_MAX];
+
+	for (; facts->label; facts++) {
+		const char *text =
+		    facts->kind == TEXT	   ? answer_text(a, facts->key, buf)
+		    : facts->kind == TIME  ? time_of(a, facts->key, buf)
+		    : facts->kind == DELAY ? delay(a, facts->key, buf)
+					   : count_of(a, facts->key, buf);
+
+		fprintf(f, "%s\t%s\n", facts->label, text);
+	}
+}
+
+static void put_traffic(FILE *f, const struct answer *a, const char *peer)
+{
+	char frames[TEXT_MAX], bytes[TEXT_MAX];
+	struct drops d = { .f = f };
+
+	fprintf(f, "from %s\t%s frames, %s bytes\n", peer,
+		count_of(a, "from_frames", frames),
+		count_of(a, "from_bytes", bytes));
+	fprintf(f, "to %s\t%s frames, %s bytes\n", peer,
+		count_of(a, "to_frames", frames),
+		count_of(a, "to_bytes", bytes));
+	answer_each(a, "drop_", drop_line, &d);
+}
+
+static void vm_facts(FILE *f, const struct answer *vm)
+{
+	static const struct fact first[] = { { "name", "name", TEXT },
+					     { "uuid", "uuid", TEXT },
+					     { "class", "class", TEXT },
+					     { 0 } };
+	static const struct fact rest[] = {
+		{ "delay p50", "delay_p50_ns", DELAY },
+		{ "delay p99", "delay_p99_ns", DELAY },
+		{ "delay p99.9", "delay_p999_ns", DELAY },
+		{ "delay max", "delay_max_ns", DELAY },
+		{ "delay now", "delay_now_ns", DELAY },
+		{ "frames measured", "samples", COUNT },
+		{ "ready wait now", "ready_now_ns", TIME },
+		{ "ready wait, sum", "waited_ns", TIME },
+		{ "cpu time", "ran_ns", TIME },
+		{ "vcpus", "vcpus", COUNT },
+		{ "cpus gained", "gained", COUNT },
+		{ "cpus lost", "lost", COUNT },
+		{ "moves failed", "moves_failed", COUNT },
+		{ "weight", "weight", COUNT },
+		{ "frames held", "held", COUNT },
+		{ 0 }
+	};
+	char a[TEXT_MAX], b[TEXT_MAX];
+
+	put_facts(f, vm, first);
+	fprintf(f, "SLO (p99)\t%s\nmet\t%s\n", slo(vm, a), met(vm));
+	fprintf(f, "cpus owned\t%" PRIu64 " of %s: %s\n",
+		answer_num(vm, "cpus_owned"), range(vm, a), owned_list(vm, b));
+	put_facts(f, vm, rest);
+	fprintf(f, "port\t%s\n",
+		!answer_num(vm, "has_port") ? "none"
+		: answer_num(vm, "port_up") ? "up"
+					    : "down");
+	put_traffic(f, vm, "guest");
+}
+
+static int show_vm(struct ctl *c, const char *name)
+{
+	struct answer *vm = answer_ask(c, ANSWER_ANY, "vm", name, ASK_S);
+	char shown[TEXT_MAX];
+	struct page p;
+	int rc = 1;
+
+	if (!vm)
+		return 1;
+	if (!answer_is_record(vm))
+		complain(c, "there is no VM (and no command) called '%s'",
+			 name_printable(name, shown, sizeof(shown)));
+	else
+		rc = page_begin(c, &p, "");
+	if (!rc) {
+		vm_facts(p.f, vm);
+		page_end(c, &p, "ll");
+	}
+	answer_free(vm);
+	return rc;
+}
+
+int show_vms(struct ctl *c, const char *arg)
+{
+	struct page p;
+	int n;
+
+	if (arg)
+		return show_vm(c, arg);
+	if (page_begin(c, &p,
+		       "VM\tCLASS\tSLO\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
+		       "MOVES\tDROPS\n"))
+		return 1;
+	n = each_vm(c, p.f, vm_row);
+	page_end(c, &p, n > 0 ? "llrrrrllllr" : NULL);
+	if (!n)
+		fputs("no VM runs on this host\n", c->out);
+	return n < 0;
+}
+
+static void cpu_row(FILE *f, const struct answer *cpu)
+{
+	char a[TEXT_MAX], b[TEXT_MAX];
+
+	fprintf(f, "%" PRIu64, answer_num(cpu, "cpu"));
+	if (*answer_text(cpu, "vm", a))
+		fprintf(f, "\t%s\t%" PRIu64, a, answer_num(cpu, "vcpu"));
+	else
+		fputs("\t-\t-", f);
+	fprintf(f, "\t%s\t%s", time_of(cpu, "for_ns", a),
+		answer_text(cpu, "reason", b));
+	fprintf(f, "\t%s\t%" PRIu64 "\t%" PRIu64 "\n",
+		count_of(cpu, "moves", a),
+		answer_num(cpu, "riders_own") + answer_num(cpu, "riders_floor"),
+		answer_num(cpu, "riders_best_effort"));
+}
+
+int show_cpus(struct ctl *c, const char *arg)
+{
+	struct answer *list = answer_ask(c, ANSWER_LIST, "cpus", NULL, ASK_S);
+	struct page p;
+	int rc = 0;
+
+	(void)arg;
+	if (!list)
+		return 1;
+	if (page_begin(c, &p,
+		       "CPU\tOWNER\tVCPU\tFOR\tWHY\tMOVES\tRIDERS\t"
+		       "HARVESTERS\n")) {
+		answer_free(list);
+		return 1;
+	}
+	for (size_t i = 0; i < answer_count(list, NULL) && i < CPU_MAX && !rc;
+	     i++) {
+		struct answer *cpu;
+		char n[24];
+
+		snprintf(n, sizeof(n), "%" PRIu64,
+			 answer_num_at(list, NULL, i));
+		cpu = answer_ask(c, ANSWER_ANY, "cpu", n, ASK_S);
+		if (answer_is_record(cpu))
+			cpu_row(p.f, cpu);
+		rc = !cpu;
+		answer_free(cpu);
+	}
+	page_end(c, &p, rc ? NULL : "rlrrlrrr");
+	answer_free(list);
+	return rc;
+}
+
+static void log_row(FILE *f, const struct answer *log, size_t i)
+{
+	char a[TEXT_MAX], b[TEXT_MAX];
+
+	human_time(answer_num_at(log, "age_ns", i), a, sizeof(a));
+	answer_text_at(log, "from", i, b);
+	fprintf(f, "%s\t%" PRIu64 "\t%s", a, answer_num_at(log, "cpu", i),
+		*b ? b : "-");
+	if (*answer_text_at(log, "vm", i, a))
+		fprintf(f, "\t%s/%" PRIu64, a, answer_num_at(log, "vcpu", i));
+	else
+		fputs("\t-", f);
+	fprintf(f, "\t%s", answer_text_at(log, "reason", i, a));
+	human_time(answer_num_at(log, "delay_ns", i), a, sizeof(a));
+	human_time(answer_num_at(log, "ready_ns", i), b, sizeof(b));
+	fprintf(f, "\t%s\t%s\n", a, b);
+}
+
+/* The log comes in pages, newest first. Return: 0, or 1. */
+static int log_pages(struct ctl *c, uint64_t wanted, struct answer **pages,
+		     unsigned *cnt)
+{
+	uint64_t before = INT64_MAX, had = 0, n;
+	struct answer *page;
+	char arg[64];
+
+	while (had < wanted && before && *cnt < LOG_EVER) {
+		snprintf(arg, sizeof(arg), "%" PRIu64 ",%" PRIu64, wanted - had,
+			 before);
+		page = answer_ask(c, ANSWER_RECORD, "log", arg, ASK_S);
+		if (!page)
+			return 1;
+		pages[(*cnt)++] = page;
+		n = answer_num(page, "count");
+		if (!n || answer_num(page, "first") >= before)
+			break;
+		had += n;
+		before = answer_num(page, "first");
+	}
+	return 0;
+}
+
+int show_log(struct ctl *c, const char *arg)
+{
+	struct answer *pages[LOG_EVER];
+	uint64_t wanted = 20, rows = 0;
+	unsigned cnt = 0;
+	struct page p;
+	char *end;
+	int rc;
+
+	if (arg) {
+		wanted = strtoull(arg, &end, 10);
+		if (*arg < '0' || *arg > '9' || *end)
+			return complain(c, "log takes a number, as in: "
+					   "hostctl log 50");
+	}
+	rc = log_pages(c, wanted < LOG_EVER ? wanted : LOG_EVER, pages, &cnt);
+	if (page_begin(c, &p, "AGO\tCPU\tFROM\tTO\tWHY\tDELAY\tREADY\n")) {
+		rc = 1;
+		goto out_free;
+	}
+	for (unsigned i = cnt; i--;) {
+		size_t n = answer_count(pages[i], "age_ns");
+
+		for (size_t row = 0; row < n; row++, rows++)
+			log_row(p.f, pages[i], row);
+	}
+	page_end(c, &p, rc || !rows ? NULL : "rrlllrr");
+	if (!rc && !rows)
+		fputs("no cpu has moved\n", c->out);
+out_free:
+	while (cnt)
+		answer_free(pages[--cnt]);
+	return rc;
+}
+
+static void vm_drops(FILE *f, const struct answer *vm)
+{
+	char name[TEXT_MAX];
+	struct drops d = { .f = f, .who = answer_text(vm, "name", name) };
+
+	answer_each(vm, "drop_", drop_line, &d);
+}
+
+int show_drops(struct ctl *c, const char *arg)
+{
+	static const char head[] = "PORT\tREASON\tFRAMES\n";
+	struct answer *info = answer_ask(c, ANSWER_RECORD, "info", NULL, ASK_S);
+	struct page p;
+	bool any;
+	int n;
+
+	(void)arg;
+	if (!info)
+		return 1;
+	if (page_begin(c, &p, head)) {
+		answer_free(info);
+		return 1;
+	}
+	answer_each(info, "drop_", drop_line,
+		    &(struct drops){ .f = p.f, .who = "(uplink)" });
+	n = each_vm(c, p.f, vm_drops);
+	fflush(p.f);
+	any = p.size > sizeof(head) - 1;
+	page_end(c, &p, n >= 0 && any ? "llr" : NULL);
+	if (n >= 0 && !any)
+		fputs("no frame was dropped\n", c->out);
+	answer_free(info);
+	return n < 0;
+}
+
+int show_info(struct ctl *c, const char *arg)
+{
+	static const struct fact facts[] = {
+		{ "version", "version", TEXT },
+		{ "up for", "uptime_ns", TIME },
+		{ "policy", "policy", TEXT },
+		{ "backend", "backend", TEXT },
+		{ "ready wait sensor", "sensor", TEXT },
+		{ "VMs", "vms", COUNT },
+		{ "VMs refused", "vms_refused", COUNT },
+		{ "cpus managed", "cpus_managed", COUNT },
+		{ "cpus owned", "cpus_owned", COUNT },
+		{ "reloads", "reloads", COUNT },
+		{ "reloads refused", "reloads_refused", COUNT },
+		{ "passes", "passes", COUNT },
+		{ "passes with work", "passes_busy", COUNT },
+		{ "longest pass", "pass_max_ns", TIME },
+		{ "sleeps", "sleeps", COUNT },
+		{ "decisions", "decisions", COUNT },
+		{ "longest decision", "decide_max_ns", TIME },
+		{ "grants refused", "grants_refused", COUNT },
+		{ "moves asked", "moves_asked", COUNT },
+		{ "moves done", "moves_done", COUNT },
+		{ "moves failed", "moves_failed", COUNT },
+		{ "moves put off", "moves_full", COUNT },
+		{ "move p50", "move_p50_ns", TIME },
+		{ "move p99", "move_p99_ns", TIME },
+		{ "move max", "move_max_ns", TIME },
+		{ 0 }
+	};
+	struct answer *info = answer_ask(c, ANSWER_RECORD, "info", NULL, ASK_S);
+	struct page p;
+	int rc;
+
+	(void)arg;
+	if (!info)
+		return 1;
+	rc = page_begin(c, &p, "");
+	if (!rc) {
+		put_facts(p.f, info, facts);
+		fprintf(p.f, "libvirt\t%s\n",
+			answer_num(info, "libvirt_up") ? "connected" : "away");
+		put_traffic(p.f, info, "uplink");
+		page_end(c, &p, "ll");
+	}
+	answer_free(info);
+	return rc;
+}
+
+int show_reload(struct ctl *c, const char *arg)
+{
+	struct answer *a =
+	    answer_ask(c, ANSWER_RECORD, "reload", NULL, RELOAD_S);
+	char raw[2048] = "", shown[4096];
+	size_t n = 0;
+	bool done;
+
+	(void)arg;
+	if (!a)
+		return 1;
+	for (size_t i = 0; i < answer_count(a, "text") && n < sizeof(raw); i++)
+		n += (size_t)snprintf(raw + n, sizeof(raw) - n, "%s",
+				      answer_raw_at(a, "text", i));
+	name_from_wire(raw);
+	name_printable(raw, shown, sizeof(shown));
+	done = answer_num(a, "done");
+	answer_free(a);
+	if (!done)
+		return complain(c, "not reloaded: %s",
+				*shown ? shown : "hostd gave no reason");
+	fprintf(c->out, "reloaded%s%s\n", *shown ? ": " : "", shown);
+	return 0;
+}
+
+int show_json(struct ctl *c, const char *request)
+{
+	char what[64];
+	int n = (int)strcspn(request, ","), rc;
+	struct answer *a;
+
+	snprintf(what, sizeof(what), "%.*s", n, request);
+	a = answer_ask(c, ANSWER_ANY, what, request[n] ? request + n + 1 : NULL,
+		       RELOAD_S);
+	if (!a)
+		return 1;
+	rc = answer_is_null(a) ? complain(c, "hostd does not know that")
+			       : answer_dump(a, c->out);
+	answer_free(a);
+	return rc != 0;
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * loop.c - the poll thread: the one place where everything meets
+ *
+ * Theory of operation. One pass moves frames, and every interval_ns also looks
+ * (sense), decides (policy, pure) and acts (owners -> wishes -> moves). All
+ * data below belongs to this thread; the control thread sends messages. The
+ * thread makes no system call but the wake-ups guests ask for and, when there
+ * was nothing to do for idle_after_ns and sleeping is allowed, the sleep.
+ *
+ *	frame in -> sw_pass -> stamps -> sense_snapshot -> policy decide
+ *	  -> owners_apply -> actuate_want -> backend thread -> vcpu moved
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "hl/clock.h"
+#include "hl/mbox.h"
+#include "owners.h"
+#include "publish.h"
+#include "sense.h"
+#include "stat.h"
+#include "vhost/eal.h"
+
+#define POLICY_STATES 16    /* upper bound of policies in policy_table */
+#define MAIL_PER_PASS 64    /* messages handled in one pass */
+#define POLL_NICE     (-15) /* ahead of what else runs on the poll cpu */
+
+struct loop {
+	struct loop_conf conf;
+	struct settings set;
+	pthread_t thread;
+	bool started, stop;
+	struct mbox inbox, outbox;
+	struct port_list ports;
+	struct owners owners;
+	struct snapshot snap;
+	struct plan plan;
+	void *state[POLICY_STATES]; /* one a policy, policy_table's order */
+	uint64_t busy_ns, decide_ns, publish_ns; /* last busy, next two */
+};
+
+int loop_open(struct loop **out, const struct loop_conf *c)
+{
+	/* mboxes keep their two ends on cache lines of their own */
+	struct loop *l = aligned_alloc(_Alignof(struct loop), sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	memset(l, 0, sizeof(*l));
+	l->conf = *c;
+	for (unsigned i = 0; i < POLICY_STATES && policy_table[i]; i++) {
+		l->state[i] = calloc(1, policy_table[i]->state_bytes + 1);
+		if (!l->state[i])
+			goto err_free;
+	}
+	for (unsigned i = 0; i < VCPU_MAX; i++) {
+		l->snap.vcpu[i].vm = VM_NONE;
+		l->snap.vcpu[i].cpu = CPU_NONE;
+		l->snap.vcpu[i].last_cpu = CPU_NONE;
+	}
+	if (mbox_init(&l->inbox, MSG_SLOTS, sizeof(struct msg)))
+		goto err_free;
+	if (mbox_init(&l->outbox, MSG_SLOTS, sizeof(struct msg)))
+		goto err_inbox;
+	*out = l;
+	return 0;
+
+err_inbox:
+	mbox_exit(&l->inbox);
+err_free:
+	for (unsigned i = 0; i < POLICY_STATES; i++)
+		free(l->state[i]);
+	free(l);
+	return -ENOMEM;
+}
+
+void loop_close(struct loop *l)
+{
+	mbox_exit(&l->outbox);
+	mbox_exit(&l->inbox);
+	for (unsigned i = 0; i < POLICY_STATES; i++)
+		free(l->state[i]);
+	free(l);
+}
+
+void loop_wake(struct loop *l)
+{
+	sw_wake(l->conf.sw);
+}
+
+void loop_send(struct loop *l, const struct msg *m)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+
+	while (!mbox_push(&l->inbox, m)) {
+		loop_wake(l);
+		nanosleep(&pause, NULL);
+	}
+	loop_wake(l);
+}
+
+bool loop_recv(struct loop *l, struct msg *m)
+{
+	return mbox_pop(&l->outbox, m);
+}
+
+/* The box holds more than there can be ports, VMs and calls outstanding. */
+static void tell(struct loop *l, const struct msg *m)
+{
+	if (mbox_push(&l->outbox, m))
+		l->conf.wake_control();
+}
+
+void loop_call(struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	const struct msg m = { .kind = MSG_CALL,
+			       .call = { .fn = fn, .arg = arg } };
+
+	tell(l, &m);
+}
+
+/* --- owners and wishes --------------------------------------------------- */
+
+static void want(struct loop *l, uint16_t vcpu)
+{
+	struct cpumask mask;
+
+	if (!l->set.act)
+		return;
+	mask = owners_mask(&l->owners, vcpu);
+	if (!cpumask_empty(&mask))
+		actuate_want(l->conf.actuate, vcpu, &mask, l->snap.now_ns);
+}
+
+static void want_vm(struct loop *l, uint16_t slot)
+{
+	const struct vm_view *vm = &l->snap.vm[slot];
+
+	for (unsigned i = 0; i < vm->vcpu_cnt; i++)
+		if (l->snap.vcpu[vm->first_vcpu + i].vm != VM_NONE)
+			want(l, (uint16_t)(vm->first_vcpu + i));
+}
+
+/* The policy reads who owns what from the snapshot: copy it there. */
+static void show_owner(struct loop *l, uint16_t cpu)
+{
+	struct cpu_view *c = &l->snap.cpu[cpu];
+	uint16_t owner = owners_of_cpu(&l->owners, cpu);
+
+	if (c->owner == owner)
+		return;
+	if (c->owner != VCPU_NONE && l->snap.vcpu[c->owner].cpu == cpu)
+		l->snap.vcpu[c->owner].cpu = CPU_NONE;
+	if (owner != VCPU_NONE)
+		l->snap.vcpu[owner].cpu = cpu;
+	c->owner = owner;
+	c->since_ns = l->snap.now_ns;
+}
+
+static void show_owners(struct loop *l)
+{
+	for (unsigned i = 0; i < l->snap.cpu_cnt; i++)
+		show_owner(l, (uint16_t)i);
+	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
+		l->snap.vm[i].owned = owners_of_vm(&l->owners, (uint16_t)i);
+}
+
+static void record(struct loop *l, const struct grant *g, uint16_t from_vm,
+		   uint16_t to_vm)
+{
+	const struct vm_view *vm = NULL;
+	struct stat_event e = { .at_ns = l->snap.now_ns,
+				.cpu = g->cpu,
+				.vm = to_vm,
+				.from_vm = from_vm,
+				.reason = g->reason };
+
+	if (to_vm != VM_NONE) {
+		vm = &l->snap.vm[to_vm];
+		e.index = (uint16_t)(g->vcpu - vm->first_vcpu);
+		stat_hostd.vm[to_vm].gained++;
+	}
+	if (from_vm != VM_NONE) {
+		stat_hostd.vm[from_vm].lost++;
+		vm = vm ? vm : &l->snap.vm[from_vm];
+	}
+	if (vm) {
+		e.delay_ns = vm->delay_ns;
+		e.ready_ns = vm->ready_ns;
+	}
+	stat_hostd.cpu[g->cpu].moves++;
+	stat_hostd.cpu[g->cpu].reason = g->reason;
+	stat_event_add(&e);
+}
+
+static uint16_t vm_of(const struct loop *l, uint16_t vcpu)
+{
+	return vcpu == VCPU_NONE ? VM_NONE : l->snap.vcpu[vcpu].vm;
+}
+
+static void act_on(struct loop *l)
+{
+	static uint16_t before[CPU_MAX];
+	static struct owners_changed changed;
+
+	for (unsigned i = 0; i < l->plan.count; i++)
+		before[i] =
+		    l->plan.grant[i].cpu < CPU_MAX
+			? owners_of_cpu(&l->owners, l->plan.grant[i].cpu)
+			: VCPU_NONE;
+	stat_hostd.grants_refused +=
+	    owners_apply(&l->owners, &l->snap, &l->plan, &changed);
+	for (unsigned i = 0; i < l->plan.count; i++) {
+		const struct grant *g = &l->plan.grant[i];
+
+		if (g->cpu >= CPU_MAX || before[i] == g->vcpu ||
+		    owners_of_cpu(&l->owners, g->cpu) != g->vcpu)
+			continue; /* refused, or nothing new */
+		record(l, g, vm_of(l, before[i]), vm_of(l, g->vcpu));
+	}
+	show_owners(l);
+	for (unsigned i = 0; i < changed.count; i++)
+		want(l, changed.vcpu[i]);
+}
+
+static void note_max(uint64_t *max_ns, uint64_t took_ns)
+{
+	if (took_ns > *max_ns)
+		*max_ns = took_ns;
+}
+
+static unsigned policy_index(const struct policy_ops *ops)
+{
+	unsigned i = 0;
+
+	while (policy_table[i] != ops)
+		i++;
+	return i;
+}
+
+static void decide(struct loop *l, uint64_t now_ns)
+{
+	l->decide_ns = now_ns + l->set.interval_ns;
+	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf, now_ns);
+	if (!l->set.act)
+		return;
+	l->plan.count = 0;
+	l->set.policy->decide(l->state[policy_index(l->set.policy)], &l->snap,
+			      &l->plan);
+	if (l->plan.count)
+		act_on(l);
+	stat_hostd.decisions++;
+	note_max(&stat_hostd.decide_max_ns, clock_now_ns() - now_ns);
+}
+
+/* --- messages from the control thread ------------------------------------ */
+
+static void take_settings(struct loop *l, const struct settings *set)
+{
+	if (set->policy != l->set.policy)
+		memset(l->state[policy_index(set->policy)], 0,
+		       set->policy->state_bytes);
+	l->set = *set;
+	sw_set(l->conf.sw, &set->sw);
+	owners_set(&l->owners, &set->managed, &set->floor);
+	for (unsigned i = 0; i < l->conf.topo->cpu_cnt; i++)
+		l->snap.cpu[i].managed = cpumask_has(&set->managed, i);
+	if (!set->act) {
+		owners_clear(&l->owners);
+		for (unsigned i = 0; i < l->snap.vcpu_cnt; i++)
+			actuate_forget(l->conf.actuate, (uint16_t)i);
+	}
+	show_owners(l);
+	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
+		if (l->snap.vm[i].present)
+			want_vm(l, (uint16_t)i);
+}
+
+static void set_vcpu(struct loop *l, const struct msg *m)
+{
+	struct vcpu_view *v = &l->snap.vcpu[m->vcpu.slot];
+
+	memset(v, 0, sizeof(*v));
+	v->vm = m->vcpu.tid ? m->vcpu.vm : VM_NONE;
+	v->cpu = CPU_NONE;
+	v->last_cpu = CPU_NONE;
+	if (m->vcpu.slot >= l->snap.vcpu_cnt)
+		l->snap.vcpu_cnt = (uint16_t)(m->vcpu.slot + 1);
+	actuate_vcpu(l->conf.actuate, m->vcpu.slot, v->vm, m->vcpu.index,
+		     m->vcpu.pid, m->vcpu.tid);
+}
+
+static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
+{
+	struct vm_view *vm = &l->snap.vm[slot];
+
+	if (slot >= l->snap.vm_cnt)
+		l->snap.vm_cnt = (uint16_t)(slot + 1);
+	if (!vm->present)
+		publish_vm_reset(slot);
+	*vm = *view;
+	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
+		      view->vcpu_cnt);
+	show_owners(l);
+	want_vm(l, slot);
+}
+
+static void del_vm(struct loop *l, uint16_t slot)
+{
+	struct vm_view *vm = &l->snap.vm[slot];
+
+	for (unsigned i = 0; i < l->snap.cpu_cnt; i++) {
+		const struct grant g = { (uint16_t)i, VCPU_NONE, REASON_GONE };
+
+		if (vm_of(l, l->snap.cpu[i].owner) == slot)
+			record(l, &g, slot, VM_NONE);
+	}
+	owners_vm_del(&l->owners, slot);
+	show_owners(l);
+	for (unsigned i = 0; i < vm->vcpu_cnt; i++) {
+		uint16_t vcpu = (uint16_t)(vm->first_vcpu + i);
+
+		l->snap.vcpu[vcpu].vm = VM_NONE;
+		actuate_vcpu(l->conf.actuate, vcpu, VM_NONE, 0, 0, 0);
+	}
+	memset(vm, 0, sizeof(*vm));
+}
+
+static void del_port(struct loop *l, struct port *p)
+{
+	for (unsigned i = 0; i < l->ports.count; i++) {
+		if (l->ports.port[i] != p)
+			continue;
+		sw_del(l->conf.sw, p);
+		l->ports.port[i] = l->ports.port[--l->ports.count];
+		return;
+	}
+}
+
+static void add_port(struct loop *l, struct port *p)
+{
+	if (l->ports.count < PORT_MAX && !sw_add(l->conf.sw, p))
+		l->ports.port[l->ports.count++] = p;
+}
+
+static void handle(struct loop *l, struct msg *m)
+{
+	switch (m->kind) {
+	case MSG_SETTINGS:
+		take_settings(l, &m->settings);
+		break;
+	case MSG_PORT_ADD:
+		add_port(l, m->port);
+		break;
+	case MSG_PORT_DEL:
+		del_port(l, m->port);
+		m->kind = MSG_PORT_OUT;
+		tell(l, m);
+		break;
+	case MSG_VCPU_SET:
+		set_vcpu(l, m);
+		break;
+	case MSG_VM_SET:
+		set_vm(l, m->vm.slot, &m->vm.view);
+		break;
+	case MSG_VM_DEL:
+		del_vm(l, m->vm.slot);
+		m->kind = MSG_VM_OUT;
+		tell(l, m);
+		break;
+	case MSG_REASSERT:
+		actuate_reassert(l->conf.actuate, m->vcpu.slot, l->snap.now_ns);
+		break;
+	case MSG_STOP:
+		l->stop = true;
+		break;
+	case MSG_PORT_OUT:
+	case MSG_VM_OUT:
+	case MSG_CALL:
+		break; /* these go the other way */
+	}
+}
+
+static void mail(struct loop *l)
+{
+	struct msg m;
+
+	for (unsigned n = 0; n < MAIL_PER_PASS && mbox_pop(&l->inbox, &m); n++)
+		handle(l, &m);
+}
+
+/* --- the pass ------------------------------------------------------------ */
+
+/* Nothing happened for a while: sleep until a frame, a message or the time a
+ * decision could matter. The snapshot is fresh: one interval old at most. */
+static void rest(struct loop *l, uint64_t now_ns)
+{
+	uint64_t patience_ns;
+
+	if (!l->set.may_sleep || now_ns - l->busy_ns < l->set.idle_after_ns)
+		return;
+	patience_ns = sense_patience_ns(&l->snap);
+	if (patience_ns > PUBLISH_NS)
+		patience_ns = PUBLISH_NS;
+	if (actuate_busy(l->conf.actuate) && patience_ns > NSEC_PER_MSEC)
+		patience_ns = NSEC_PER_MSEC;
+	if (sw_sleep(l->conf.sw, patience_ns))
+		stat_hostd.sleeps++;
+	l->decide_ns = 0; /* look at once when awake */
+}
+
+static void pass(struct loop *l)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	stat_hostd.passes++;
+	if (sw_pass(l->conf.sw, now_ns)) {
+		stat_hostd.passes_busy++;
+		l->busy_ns = now_ns;
+	}
+	if (now_ns >= l->decide_ns)
+		decide(l, now_ns);
+	actuate_turn(l->conf.actuate);
+	mail(l);
+	if (now_ns >= l->publish_ns) {
+		l->publish_ns = now_ns + PUBLISH_NS;
+		publish(&l->snap, &l->ports);
+	}
+	note_max(&stat_hostd.pass_max_ns, clock_now_ns() - now_ns);
+	rest(l, now_ns);
+}
+
+static void *loop_main(void *arg)
+{
+	struct loop *l = arg;
+
+	eal_thread_enter();
+	pthread_setname_np(pthread_self(), "hostd-poll");
+	prctl(PR_SET_TIMERSLACK, 1ul); /* sleeps end when asked, not 50 us on */
+	/* Not allowed in some containers: the loop then only waits longer. */
+	setpriority(PRIO_PROCESS, 0, POLL_NICE);
+	while (!l->stop)
+		pass(l);
+	publish(&l->snap, &l->ports);
+	eal_thread_leave();
+	return NULL;
+}
+
+static void loop_init(struct loop *l)
+{
+	const struct topo *t = l->conf.topo;
+
+	owners_init(&l->owners, &l->conf.settings.managed,
+		    &l->conf.settings.floor);
+	l->snap.cpu_cnt = t->cpu_cnt;
+	for (unsigned i = 0; i < t->cpu_cnt; i++) {
+		struct cpu_view *c = &l->snap.cpu[i];
+
+		c->owner = VCPU_NONE;
+		c->sibling = t->cpu[i].sibling;
+		c->llc = t->cpu[i].llc;
+		c->node = t->cpu[i].node;
+	}
+	l->set.policy = l->conf.settings.policy;
+	take_settings(l, &l->conf.settings);
+}
+
+int loop_start(struct loop *l)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int err;
+
+	loop_init(l);
+	pthread_attr_init(&attr);
+	if (l->conf.cpu != CPU_NONE) {
+		CPU_ZERO(&set);
+		CPU_SET(l->conf.cpu, &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	err = pthread_create(&l->thread, &attr, loop_main, l);
+	pthread_attr_destroy(&attr);
+	l->started = !err;
+	return -err;
+}
+
+void loop_stop(struct loop *l)
+{
+	const struct msg m = { .kind = MSG_STOP };
+
+	if (!l->started)
+		return;
+	loop_send(l, &m);
+	pthread_join(l->thread, NULL);
+	l->started = false;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * publish.c - the poll thread's tables copied to where operators look
+ *
+ * Readers (telemetry) take no lock, so every number is written once, as its
+ * final value: sums are made in a local first.
+ */
+#include "publish.h"
+
+#include <string.h>
+
+#include "stat.h"
+
+static uint64_t window_end_ns;
+
+static void publish_windows(const struct snapshot *s)
+{
+	if (s->now_ns < window_end_ns)
+		return;
+	window_end_ns = s->now_ns + STAT_WINDOW_NS;
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		struct stat_vm *st = &stat_hostd.vm[i];
+
+		if (!st->window[0].count && !st->window[1].count)
+			continue;
+		hist_merge(&st->delay, &st->window[1]);
+		st->window[1] = st->window[0];
+		hist_reset(&st->window[0]);
+	}
+}
+
+static void publish_vm(const struct snapshot *s, uint16_t vm)
+{
+	const struct vm_view *view = &s->vm[vm];
+	struct stat_vm *st = &stat_hostd.vm[vm];
+	uint64_t ran_ns = 0, waited_ns = 0;
+
+	for (unsigned i = 0; i < view->vcpu_cnt; i++) {
+		const struct vcpu_view *v = &s->vcpu[view->first_vcpu + i];
+
+		if (v->vm != VM_NONE) {
+			ran_ns += v->ran_ns;
+			waited_ns += v->waited_ns;
+		}
+	}
+	st->ran_ns = ran_ns;
+	st->waited_ns = waited_ns;
+	st->view = *view;
+}
+
+static void count_add(struct port_count *sum, const struct port_count *c)
+{
+	sum->from_frames += c->from_frames;
+	sum->from_bytes += c->from_bytes;
+	sum->to_frames += c->to_frames;
+	sum->to_bytes += c->to_bytes;
+	sum->kicks += c->kicks;
+	for (unsigned i = 0; i < DROP_NUM; i++)
+		sum->drop[i] += c->drop[i];
+}
+
+/* A VM may have several ports, anywhere in the list: sum first, then show. */
+static void publish_ports(const struct snapshot *s,
+			  const struct port_list *ports)
+{
+	static struct port_count sum[VM_MAX];
+	struct port_count uplink = { 0 };
+
+	memset(sum, 0, s->vm_cnt * sizeof(sum[0]));
+	for (unsigned i = 0; i < ports->count; i++) {
+		const struct port *p = ports->port[i];
+
+		count_add(p->vm == VM_NONE ? &uplink : &sum[p->vm], &p->count);
+	}
+	stat_hostd.uplink = uplink;
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		stat_hostd.vm[i].port = sum[i];
+		stat_hostd.vm[i].port_up = s->vm[i].has_port;
+	}
+}
+
+static void publish_cpu(const struct snapshot *s, uint16_t cpu)
+{
+	struct stat_cpu *st = &stat_hostd.cpu[cpu];
+	const struct cpu_view *c = &s->cpu[cpu];
+	uint16_t vm = VM_NONE, index = 0;
+
+	if (c->owner != VCPU_NONE) {
+		vm = s->vcpu[c->owner].vm;
+		if (vm != VM_NONE)
+			index = (uint16_t)(c->owner - s->vm[vm].first_vcpu);
+	}
+	st->managed = c->managed;
+	st->since_ns = c->since_ns;
+	st->owner_vm = vm;
+	st->owner_index = index;
+	st->owner = c->owner;
+}
+
+void publish(const struct snapshot *s, const struct port_list *ports)
+{
+	publish_windows(s);
+	for (unsigned i = 0; i < s->vm_cnt; i++)
+		if (s->vm[i].present || stat_hostd.vm[i].view.present)
+			publish_vm(s, (uint16_t)i);
+	publish_ports(s, ports);
+	for (unsigned i = 0; i < s->cpu_cnt; i++)
+		publish_cpu(s, (uint16_t)i);
+}
+
+void publish_vm_reset(uint16_t vm)
+{
+	struct stat_vm *st = &stat_hostd.vm[vm];
+
+	memset(&st->view, 0, sizeof(st->view));
+	memset(&st->port, 0, sizeof(st->port));
+	hist_reset(&st->delay);
+	hist_reset(&st->window[0]);
+	hist_reset(&st->window[1]);
+	st->port_up = false;
+	st->gained = st->lost = st->moves_failed = 0;
+	st->ran_ns = st->waited_ns = 0;
+}

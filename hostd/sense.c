@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sense.c - ports and vcpu states become one snapshot
+ *
+ * Two sources: each port's signal (age of the oldest frame its guest has not
+ * taken, frames held) and each vcpu's sensor slot (running, ready, halted;
+ * since when). Both are plain memory reads. A vm_view's delay is the worst of
+ * its ports, its ready wait the worst of its vcpus.
+ *
+ * The sensor stamps with the same clock, but on other cpus and after this
+ * pass read it: ages are clamped at 0.
+ */
+#include "sense.h"
+
+#include "hl/clock.h"
+#include "sense_bpf.h"
+#include "stat.h"
+
+/* While something waits the loop looks this often: the resolution of delay. */
+#define LOOK_NS (50 * NSEC_PER_USEC)
+/* A VM could get a cpu but nothing waits: ready waits are noticed this soon. */
+#define CALM_NS NSEC_PER_MSEC
+/* No decision could change anything: only frames and messages matter. */
+#define STILL_NS (100 * NSEC_PER_MSEC)
+
+static uint64_t age_ns(uint64_t now_ns, uint64_t then_ns)
+{
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+static void sense_vcpu(struct vcpu_view *v, const struct sense_bpf *bpf,
+		       uint16_t slot, uint64_t now_ns)
+{
+	struct sensor_slot s;
+	uint64_t open_ns;
+
+	if (!bpf || !sense_bpf_read(bpf, slot, &s))
+		return; /* being written: the former values are fresh enough */
+	open_ns = age_ns(now_ns, s.since_ns);
+	v->run = (uint8_t)s.state;
+	v->since_ns = s.since_ns;
+	v->last_cpu = s.state == VCPU_RUN_UNKNOWN ? CPU_NONE : (uint16_t)s.cpu;
+	v->ran_ns = s.ran_ns + (s.state == VCPU_RUN_RUNNING ? open_ns : 0);
+	v->waited_ns = s.waited_ns + (s.state == VCPU_RUN_READY ? open_ns : 0);
+}
+
+static void sense_vm(struct snapshot *s, struct vm_view *vm,
+		     const struct sense_bpf *bpf)
+{
+	vm->ready_ns = 0;
+	for (unsigned i = 0; i < vm->vcpu_cnt; i++) {
+		uint16_t slot = (uint16_t)(vm->first_vcpu + i);
+		struct vcpu_view *v = &s->vcpu[slot];
+		uint64_t open_ns;
+
+		if (v->vm == VM_NONE)
+			continue;
+		sense_vcpu(v, bpf, slot, s->now_ns);
+		if (v->run != VCPU_RUN_READY)
+			continue;
+		open_ns = age_ns(s->now_ns, v->since_ns);
+		if (open_ns > vm->ready_ns)
+			vm->ready_ns = open_ns;
+	}
+}
+
+static void sense_port(struct snapshot *s, struct sw *sw, struct port *p)
+{
+	struct vm_view *vm = &s->vm[p->vm];
+
+	sw_watch(sw, p, s->now_ns, &stat_hostd.vm[p->vm].window[0]);
+	vm->has_port = vm->has_port || p->signal.up;
+	vm->held = (uint16_t)(vm->held + p->signal.held);
+	if (p->signal.delay_ns > vm->delay_ns)
+		vm->delay_ns = p->signal.delay_ns;
+}
+
+void sense_snapshot(struct snapshot *s, struct sw *sw,
+		    const struct port_list *ports, const struct sense_bpf *bpf,
+		    uint64_t now_ns)
+{
+	s->now_ns = now_ns;
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		s->vm[i].delay_ns = 0;
+		s->vm[i].held = 0;
+		s->vm[i].has_port = false;
+	}
+	for (unsigned i = 0; i < ports->count; i++)
+		if (ports->port[i]->vm != VM_NONE)
+			sense_port(s, sw, ports->port[i]);
+	for (unsigned i = 0; i < s->vm_cnt; i++)
+		if (s->vm[i].present)
+			sense_vm(s, &s->vm[i], bpf);
+}
+
+/* Could this VM be given one cpu more, if it wanted it? */
+static bool can_grow(const struct vm_view *vm)
+{
+	return vm->owned < vm->cpus_max && vm->owned < vm->vcpu_cnt;
+}
+
+uint64_t sense_patience_ns(const struct snapshot *s)
+{
+	uint64_t patience_ns = STILL_NS;
+
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		const struct vm_view *vm = &s->vm[i];
+
+		if (vm->delay_ns)
+			return LOOK_NS;
+		if (!vm->present || vm->class != VM_CLASS_LATENCY_CRITICAL)
+			continue;
+		if (vm->ready_ns && can_grow(vm))
+			return LOOK_NS;
+		if (can_grow(vm) || vm->owned > vm->cpus_min)
+			patience_ns = CALM_NS;
+	}
+	return patience_ns;
+}

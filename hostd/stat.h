@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stat.h - what hostd counts and shows
+ *
+ * One static table. The poll thread writes, but for the fields marked
+ * (control); the telemetry thread reads at any time: a reader may see one
+ * count more in one field than in its neighbour, never a torn number.
+ * Slots are never freed, so a reader needs no lock; `present` says whether a
+ * slot means anything.
+ */
+#ifndef HOSTD_STAT_H
+#define HOSTD_STAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hl/bounds.h"
+#include "hl/cpumask.h"
+#include "hl/hist.h"
+#include "policy/policy.h"
+#include "vhost/port.h"
+
+#define STAT_WINDOW_NS (10 * 1000000000ull) /* delays shown: last 10..20 s */
+#define STAT_LOG_MAX   1024 /* decisions kept for `hostctl log` */
+
+struct stat_vm {
+	char name[VM_NAME_MAX]; /* (control), before present is set */
+	char uuid[37];		/* (control) */
+	bool present;
+	struct vm_view view; /* as in the latest snapshot */
+	struct port_count port;
+	bool port_up;
+	struct hist delay;     /* since the VM came */
+	struct hist window[2]; /* this STAT_WINDOW_NS and the one before */
+	uint64_t gained, lost; /* cpus */
+	uint64_t moves_failed;
+	uint64_t ran_ns;    /* cpu time of its vcpus while watched */
+	uint64_t waited_ns; /* ready wait, summed over its vcpus */
+};
+
+struct stat_cpu {
+	bool managed, floor;
+	uint16_t owner;	      /* vcpu or VCPU_NONE */
+	uint16_t owner_vm;    /* VM slot or VM_NONE */
+	uint16_t owner_index; /* which vcpu of that VM */
+	uint64_t since_ns;
+	uint64_t moves;
+	uint16_t reason; /* of the last change */
+};
+
+/* One decision carried out; a ring of the last STAT_LOG_MAX. */
+struct stat_event {
+	uint64_t at_ns;
+	uint16_t cpu, vm, index; /* new owner; VM_NONE: nobody */
+	uint16_t from_vm;	 /* who lost it; VM_NONE: nobody */
+	uint16_t reason;
+	uint64_t delay_ns, ready_ns; /* of the VM that gained (or lost) it */
+};
+
+struct stat_all {
+	uint64_t started_ns;
+	char policy[32], backend[32]; /* (control) */
+	char version[32];	      /* (control) */
+	bool libvirt_up;	      /* (control) */
+	char sensor[160];	      /* (control) "on", or why there is none */
+	uint64_t reloads, reloads_refused; /* (control) */
+	uint64_t vms_refused; /* (control) tables full, sockets refused */
+	uint64_t passes, passes_busy, sleeps, decisions;
+	uint64_t pass_max_ns, decide_max_ns;
+	uint64_t moves_asked, moves_done, moves_failed, moves_full;
+	uint64_t grants_refused; /* plan lines that broke a rule */
+	struct hist move_ns;	 /* asked to done */
+	struct port_count uplink;
+	uint64_t log_next; /* events ever; the ring index is modulo */
+	struct stat_event log[STAT_LOG_MAX];
+	struct stat_cpu cpu[CPU_MAX];
+	struct stat_vm vm[VM_MAX];
+};
+
+/* The one instance, in stat.c. */
+extern struct stat_all stat_hostd;
+
+/* stat_window() - Both delay windows of a VM added up into @out. */
+void stat_window(const struct stat_vm *vm, struct hist *out);
+
+/* stat_event_add() - Poll thread: append to the ring. */
+void stat_event_add(const struct stat_event *e);
+
+/*
+ * stat_event_get() - Copy event number @n (0 is the first ever); any thread
+ * Return: false when it is not there yet, or too old: the last
+ * STAT_LOG_MAX - 1 can be had.
+ */
+bool stat_event_get(uint64_t n, struct stat_event *out);
+
+#endif

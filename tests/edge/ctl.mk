@@ -1,0 +1,10 @@
+# edge tests of the control socket and hostctl
+HOSTCTL_LIB := $(filter-out hostd/hostctl.c,$(HOSTCTL_SRCS))
+EDGE += control hostctl check
+EDGE_SRCS_control := hostd/control.c hostd/stat.c vhost/port.c \
+	$(wildcard hostd/policy/*.c) $(HOSTCTL_LIB)
+EDGE_LIBS_control = $(DPDK_LIBS) -ljansson
+EDGE_SRCS_hostctl := $(HOSTCTL_LIB)
+EDGE_LIBS_hostctl := -ljansson
+EDGE_SRCS_check := hostd/check.c hostd/cpulist.c
+DPDK_SRCS += tests/edge/test_control.c

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_control.c - hostd's commands over DPDK's real telemetry socket
+ *
+ * DPDK is started without huge pages and devices in a directory of its own;
+ * stat_hostd is filled by hand; requests go over the socket as any client's
+ * would, and through hostctl.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <rte_eal.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "hl/clock.h"
+#include "hostctl_cmd.h"
+#include "hostctl_sock.h"
+#include "stat.h"
+
+static char dir[] = "/tmp/test_control.XXXXXX";
+static char sock_path[108];
+static char reply[SOCK_REPLY_MAX];
+static int sock = -1, reload_rc;
+static char reload_text[1024];
+
+static int fake_reload(char *text, size_t size)
+{
+	snprintf(text, size, "%s", reload_text);
+	return reload_rc;
+}
+
+static int start(void **state)
+{
+	char prefix[] = "--file-prefix=hlctl", lcores[] = "--lcores=0@0";
+	char memory[] = "-m32", nohuge[] = "--no-huge", nopci[] = "--no-pci";
+	char name[] = "test", log[] = "--log-level=*:error";
+	char *argv[] = { name, nohuge, nopci, memory, lcores, prefix, log };
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("RUNTIME_DIRECTORY", dir, 1);
+	if (rte_eal_init(7, argv) < 0 || control_start(fake_reload))
+		return -1;
+	snprintf(sock_path, sizeof(sock_path), "%s/dpdk_telemetry.v2",
+		 rte_eal_get_runtime_dir());
+	sock = sock_open(sock_path);
+	return sock < 0 ? -1 : 0;
+}
+
+static int stop(void **state)
+{
+	char cmd[64];
+
+	(void)state;
+	close(sock);
+	rte_eal_cleanup();
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static struct stat_vm *add_vm(unsigned slot, const char *name)
+{
+	struct stat_vm *v = &stat_hostd.vm[slot];
+
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	snprintf(v->uuid, sizeof(v->uuid), "00000000-0000-0000-0000-%012u",
+		 slot);
+	v->view.present = v->present = true;
+	v->view.cpus_max = 4;
+	v->view.weight = 100;
+	v->view.vcpu_cnt = 4;
+	return v;
+}
+
+/* Two VMs; web owns cpus 1 and 2. */
+static int fill(void **state)
+{
+	struct stat_vm *v;
+
+	(void)state;
+	memset(&stat_hostd, 0, sizeof(stat_hostd));
+	strcpy(stat_hostd.policy, "slo");
+	strcpy(stat_hostd.version, "1.2");
+	strcpy(stat_hostd.sensor, "on");
+	for (unsigned i = 0; i < CPU_MAX; i++) {
+		stat_hostd.cpu[i].owner = VCPU_NONE;
+		stat_hostd.cpu[i].owner_vm = VM_NONE;
+		stat_hostd.cpu[i].managed = i >= 1 && i <= 3;
+	}
+	stat_hostd.cpu[0].floor = true;
+	v = add_vm(0, "web, the 1st");
+	v->view.class = VM_CLASS_LATENCY_CRITICAL;
+	v->view.slo_ns = 500000;
+	v->view.has_port = v->port_up = true;
+	v->view.owned = 2;
+	v->view.cpus_min = 1;
+	v->port.drop[DROP_HOLD_FULL] = 7;
+	v->port.drop[DROP_SELF] = 1;
+	v->port.to_frames = 1000;
+	for (unsigned i = 0; i < 98; i++)
+		hist_add(&v->window[0], 10);
+	hist_add(&v->window[1], 500001);
+	hist_add(&v->window[1], 500001);
+	for (unsigned i = 1; i <= 2; i++)
+		stat_hostd.cpu[i] = (struct stat_cpu){
+			.managed = true,
+			.owner = (uint16_t)(i - 1),
+			.owner_index = (uint16_t)(i - 1),
+			.reason = REASON_DELAY,
+			.moves = 5,
+		};
+	add_vm(5, "batch\x1b\xc3\xbc");
+	return 0;
+}
+
+static const char *ask(const char *request)
+{
+	ssize_t n = sock_ask(sock, request, reply, sizeof(reply), 5);
+
+	if (n < 0)
+		fail_msg("%s: %s", request, strerror((int)-n));
+	return reply;
+}
+
+static const struct {
+	const char *request, *want;
+} rows[] = {
+	{ "/heighliner/vms",
+	  "{\"/heighliner/vms\":[\"web, the 1st\",\"batch%1B%C3%BC\"]}" },
+	{ "/heighliner/vms,1", "[\"batch%1B%C3%BC\"]" },
+	{ "/heighliner/vms,2", "{\"/heighliner/vms\":[]}" },
+	{ "/heighliner/vms,x", "null" },
+	{ "/heighliner/vms,99999", "null" },
+	{ "/heighliner/vm,web, the 1st", "\"name\":\"web, the 1st\"" },
+	{ "/heighliner/vm,00000000-0000-0000-0000-000000000000",
+	  "\"name\":\"web, the 1st\"" },
+	{ "/heighliner/vm,batch\x1b\xc3\xbc", "\"name\":\"batch%1B%C3%BC\"" },
+	{ "/heighliner/vm,batch%1B%C3%BC", "\"class\":\"best-effort\"" },
+	{ "/heighliner/vm,web", "{\"/heighliner/vm\":null}" },
+	{ "/heighliner/vm,", "null" },
+	{ "/heighliner/vm", "null" },
+	{ "/heighliner/vm,web, the 1st", "\"class\":\"latency-critical\"" },
+	{ "/heighliner/vm,web, the 1st", "\"slo_ns\":500000,\"slo_met\":0" },
+	{ "/heighliner/vm,web, the 1st", "\"delay_p50_ns\":10," },
+	{ "/heighliner/vm,web, the 1st", "\"delay_p99_ns\":500001," },
+	{ "/heighliner/vm,web, the 1st", "\"samples\":100," },
+	{ "/heighliner/vm,web, the 1st", "\"drop_hold_full\":7," },
+	{ "/heighliner/vm,web, the 1st", "\"drops\":8," },
+	{ "/heighliner/vm,web, the 1st", "\"to_frames\":1000," },
+	{ "/heighliner/vm,web, the 1st", "\"cpus\":[1,2]" },
+	{ "/heighliner/vm,batch%1B%C3%BC", "\"cpus\":[]" },
+	{ "/heighliner/cpus", "{\"/heighliner/cpus\":[1,2,3]}" },
+	{ "/heighliner/cpu,1", "\"vm\":\"web, the 1st\",\"vcpu\":0" },
+	{ "/heighliner/cpu,2", "\"reason\":\"delay\",\"moves\":5" },
+	{ "/heighliner/cpu,2",
+	  "\"riders_own\":2,\"riders_floor\":0,\"riders_best_effort\":4" },
+	{ "/heighliner/cpu,3", "\"vm\":\"\",\"riders_own\":0" },
+	{ "/heighliner/cpu,0", "\"floor\":1" },
+	{ "/heighliner/cpu,4", "null" },
+	{ "/heighliner/cpu,512", "null" },
+	{ "/heighliner/cpu,-1", "null" },
+	{ "/heighliner/cpu,1x", "null" },
+	{ "/heighliner/cpu", "null" },
+	{ "/heighliner/info", "\"policy\":\"slo\"" },
+	{ "/heighliner/info", "\"vms\":2," },
+	{ "/heighliner/info", "\"cpus_managed\":3,\"cpus_owned\":2," },
+	{ "/heighliner/log", "\"next\":0,\"first\":0,\"count\":0," },
+	{ "/heighliner/log,x", "null" },
+	{ "/heighliner/log,1,x", "null" },
+	{ "/heighliner/nothing", "null" },
+};
+
+static void test_answers(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strstr(ask(rows[i].request), rows[i].want))
+			fail_msg("%s: no %s in %s", rows[i].request,
+				 rows[i].want, reply);
+}
+
+/* A name of 63 bytes that is not ASCII is too long for DPDK: its UUID. */
+static void test_long_name(void **state)
+{
+	char name[VM_NAME_MAX], request[128];
+
+	(void)state;
+	memset(name, 0xfc, sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	add_vm(9, name);
+	assert_non_null(strstr(ask("/heighliner/vms,2"),
+			       "[\"00000000-0000-0000-0000-000000000009\"]"));
+	snprintf(request, sizeof(request), "/heighliner/vm,%s", name);
+	assert_non_null(strstr(ask(request), "-000000000009\""));
+}
+
+static unsigned count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, what)); text += strlen(what))
+		n++;
+	return n;
+}
+
+/* 1024 VMs do not fit into one answer; pages miss none and end. */
+static void test_pages(void **state)
+{
+	unsigned seen = 0, n = 1, pages = 0;
+	char name[VM_NAME_MAX], request[64];
+
+	(void)state;
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		snprintf(name, sizeof(name), "\"\"\"\"vm-%055u", i);
+		add_vm(i, name);
+	}
+	for (; n; pages++) {
+		snprintf(request, sizeof(request), "/heighliner/vms,%u", seen);
+		ask(request);
+		assert_string_equal(reply + strlen(reply) - 2, "]}");
+		n = count(reply, "vm-");
+		if (n)
+			assert_int_equal(
+			    strtoul(strstr(reply, "vm-") + 3, NULL, 10), seen);
+		seen += n;
+	}
+	assert_int_equal(seen, VM_MAX);
+	assert_true(pages > 2);
+}
+
+static void test_log(void **state)
+{
+	struct stat_event e = { .from_vm = VM_NONE, .reason = REASON_DELAY };
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		e.at_ns = clock_now_ns();
+		e.cpu = (uint16_t)(i % CPU_MAX);
+		e.vm = i % 2 ? VM_NONE : 0;
+		e.delay_ns = i;
+		stat_event_add(&e);
+	}
+	/* the newest three, oldest first */
+	ask("/heighliner/log,3");
+	assert_non_null(strstr(reply, "\"next\":3000,\"first\":2997,"
+				      "\"count\":3"));
+	assert_non_null(strstr(reply, "\"delay_ns\":[2997,2998,2999]"));
+	assert_non_null(strstr(reply, "\"cpu\":[437,438,439]"));
+	assert_non_null(strstr(reply, "\"vm\":[\"\",\"web, the 1st\",\"\"]"));
+	assert_non_null(strstr(reply, "\"reason\":[\"delay\",\"delay\","));
+	/* two before event 2500 */
+	ask("/heighliner/log,2,2500");
+	assert_non_null(strstr(reply, "\"delay_ns\":[2498,2499]"));
+	/* a page is whole JSON however many are asked for */
+	ask("/heighliner/log,1000000");
+	assert_string_equal(reply + strlen(reply) - 3, "]}}");
+	/* too old */
+	assert_non_null(strstr(ask("/heighliner/log,5,100"), "\"count\":0"));
+}
+
+static void test_reload(void **state)
+{
+	(void)state;
+	reload_rc = 0;
+	strcpy(reload_text, "2 VMs changed");
+	assert_non_null(strstr(ask("/heighliner/reload"),
+			       "{\"done\":1,\"errno\":0,\"text\":[\"2 VMs "
+			       "changed\"]}"));
+	reload_rc = -EINVAL;
+	memset(reload_text, 'x', 300);
+	strcpy(reload_text + 300, "\xc3\xbc\n");
+	assert_non_null(strstr(ask("/heighliner/reload"), "\"done\":0"));
+	assert_int_equal(count(reply, "xxx\","), 2);
+	assert_non_null(strstr(reply, "%C3%BC%0A"));
+}
+
+/* Run hostctl against it. Return: what it printed, out and err together. */
+static char *hostctl(int want_rc, const char *a, const char *b)
+{
+	static char text[1 << 20];
+	char name[] = "hostctl", opt[] = "--socket", one[200], two[200];
+	char *argv[] = { name, opt, sock_path, one, two, NULL };
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	snprintf(one, sizeof(one), "%s", a ? a : "");
+	snprintf(two, sizeof(two), "%s", b ? b : "");
+	assert_int_equal(hostctl_run(3 + !!a + !!b, argv, f, f), want_rc);
+	fclose(f);
+	return text;
+}
+
+static void test_hostctl(void **state)
+{
+	struct stat_event e = {
+		.vm = 0, .from_vm = 5, .cpu = 2, .reason = REASON_HELD
+	};
+	char *out;
+
+	(void)state;
+	stat_event_add(&e);
+	out = hostctl(0, NULL, NULL);
+	assert_non_null(strstr(out, "web, the 1st  latency-critical  500us  "
+				    "10ns  500us  500us  NO   2/1-4  1-2  "));
+	assert_non_null(strstr(out, "\nbatch\\x1B\xc3\xbc    best-effort"));
+	out = hostctl(0, "show", "web, the 1st");
+	assert_non_null(strstr(out, "dropped, hold-full  7 frames\n"));
+	assert_non_null(strstr(out, "cpus owned          2 of 1-4: 1-2\n"));
+	out = hostctl(0, "batch\x1b\xc3\xbc", NULL);
+	assert_non_null(strstr(out, "best-effort"));
+	out = hostctl(1, "nobody", NULL);
+	assert_non_null(strstr(out, "no VM (and no command) called 'nobody'"));
+	out = hostctl(0, "cpus", NULL);
+	assert_int_equal(count(out, "\n"), 4);
+	assert_non_null(strstr(out, "  2  web, the 1st     1  "));
+	out = hostctl(0, "drops", NULL);
+	assert_non_null(strstr(out, "web, the 1st  hold-full       7\n"));
+	out = hostctl(0, "log", NULL);
+	assert_non_null(
+	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  held"));
+	out = hostctl(0, "info", NULL);
+	assert_non_null(strstr(out, "cpus managed       3\n"));
+	reload_rc = 0;
+	strcpy(reload_text, "nothing changed");
+	out = hostctl(0, "reload", NULL);
+	assert_string_equal(out, "reloaded: nothing changed\n");
+	reload_rc = -EINVAL;
+	strcpy(reload_text, "a.conf:3: bad");
+	out = hostctl(1, "reload", NULL);
+	assert_string_equal(out, "hostctl: not reloaded: a.conf:3: bad\n");
+}
+
+/* All of a long log, in as many pages as it takes, in order. */
+static void test_hostctl_log(void **state)
+{
+	struct stat_event e = { .vm = 0, .from_vm = VM_NONE };
+	char *out, *line;
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		e.cpu = (uint16_t)(i % 500);
+		stat_event_add(&e);
+	}
+	out = hostctl(0, "log", "5000");
+	assert_int_equal(count(out, "web, the 1st/0"), STAT_LOG_MAX - 1);
+	line = strchr(out, '\n') + 1;
+	for (unsigned i = 2000 - (STAT_LOG_MAX - 1); i < 2000; i++) {
+		unsigned cpu = 0;
+
+		assert_int_equal(sscanf(line, "%*s %u", &cpu), 1);
+		assert_int_equal(cpu, i % 500);
+		line = strchr(line, '\n') + 1;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_answers, fill),
+		cmocka_unit_test_setup(test_long_name, fill),
+		cmocka_unit_test_setup(test_pages, fill),
+		cmocka_unit_test_setup(test_log, fill),
+		cmocka_unit_test_setup(test_reload, fill),
+		cmocka_unit_test_setup(test_hostctl, fill),
+		cmocka_unit_test_setup(test_hostctl_log, fill),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
