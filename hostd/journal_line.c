@@ -104,7 +104,7 @@ static int read_uuid(struct text *t, char *out)
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
 		if (dash ? w.at[i] != '-'
-			 : !memchr("0123456789abcdef", w.at[i], 16))
+			 : !strchr("0123456789abcdef", w.at[i]) || !w.at[i])
 			return -EINVAL;
 	}
 	memcpy(out, w.at, len);

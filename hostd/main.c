@@ -337,17 +337,18 @@ static void start_sensor(void)
 }
 
 /* Free hugepages of the default size; DPDK runs without them, too. */
-static unsigned hugepages_free(void)
+static unsigned long hugepages_free(void)
 {
+	static const char key[] = "HugePages_Free:";
+	unsigned long free_cnt = 0;
 	char line[128];
-	unsigned free_cnt = 0;
 	FILE *f = fopen("/proc/meminfo", "re");
 
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "HugePages_Free: %u", &free_cnt) == 1)
-			break;
+		if (!strncmp(line, key, sizeof(key) - 1))
+			free_cnt = strtoul(line + sizeof(key) - 1, NULL, 10);
 	fclose(f);
 	return free_cnt;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hl/clock.h"
 #include "journal.h"
 #include "log.h"
 #include "pinsync.h"
@@ -112,7 +113,9 @@ void pins_turn(struct pins *p, struct vms *vms, uint64_t stable_ns,
 			    "libvirt does not take the pin of vcpu %u of %s: "
 			    "%s; its view stays behind",
 			    job.index, job.uuid, strerror(-err));
-	if (!pinsync_done(&p->sync, &job, err, now_ns))
+	/* What is wanted may have changed while libvirt was busy. */
+	look(p, job.uuid, job.index, job.vcpu);
+	if (!pinsync_done(&p->sync, &job, err, clock_now_ns()))
 		return;
 	m.vcpu.slot = job.vcpu;
 	loop_send(p->loop, &m);

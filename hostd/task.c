@@ -71,7 +71,7 @@ int task_set_mask(pid_t tid, const struct cpumask *m)
 int task_follow_mask(pid_t tid, const struct cpumask *m)
 {
 	union wide wide;
-	struct cpumask now;
+	struct cpumask now = { 0 };
 	int err;
 
 	memset(&wide, 0xff, sizeof(wide));

@@ -23,6 +23,7 @@ class Vm:
     initrd: str = "/boot/initrd"
     console: str = NOTHING      # file; none: no console
     socket: str = NOTHING       # vhost-user socket that hostd serves; no NIC
+    socket_mode: str = "client"  # QEMU connects; "server": hostd does
     mac: str = NOTHING
     ip: str = NOTHING           # with length: 10.77.0.2/24
     run: str = "idle"           # server, antagonist, idle, poweroff
@@ -33,6 +34,7 @@ class Vm:
     cpus: str = NOTHING         # list for its vcpus; none: any
     emulator_cpus: str = NOTHING  # list for QEMU's other threads
     shares: int = 0             # cgroup cpu shares; 0: libvirt's default
+    on_reboot: str = "destroy"
 
 
 def kvm_works():
@@ -66,15 +68,17 @@ def kernel_cmdline(vm, kvm):
 
 
 def interface_xml(vm):
-    """QEMU connects to hostd, and again after hostd was away."""
+    """Whoever connects does so again after the other one was away."""
     if not vm.socket:
         return NOTHING
+    again = "<reconnect enabled='yes' timeout='1'/>" \
+        if vm.socket_mode == "client" else NOTHING
     mac = f"<mac address={quoteattr(vm.mac)}/>" if vm.mac else NOTHING
     return f"""
     <interface type='vhostuser'>
       {mac}
-      <source type='unix' path={quoteattr(vm.socket)} mode='client'>
-        <reconnect enabled='yes' timeout='1'/>
+      <source type='unix' path={quoteattr(vm.socket)} mode='{vm.socket_mode}'>
+        {again}
       </source>
       <model type='virtio'/>
     </interface>"""
@@ -114,7 +118,7 @@ def domain_xml(vm, kvm=None):
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='{'host-passthrough' if kvm else 'maximum'}'/>
-  <on_reboot>destroy</on_reboot>
+  <on_reboot>{vm.on_reboot}</on_reboot>
   <on_crash>destroy</on_crash>
   <devices>
     <controller type='usb' model='none'/>

@@ -145,6 +145,16 @@ class Guest:
         virsh("destroy", self.vm.name, check=False)
         virsh("undefine", self.vm.name, check=False)
 
+    def vcpu_ns(self):
+        """cpu time its vcpu threads have used so far."""
+        pid = pathlib.Path(f"/run/libvirt/qemu/{self.vm.name}.pid")
+        total = 0
+        for task in pathlib.Path(f"/proc/{pid.read_text().strip()}/task") \
+                .iterdir():
+            if (task / "comm").read_text().startswith("CPU "):
+                total += int((task / "schedstat").read_text().split()[0])
+        return total
+
     def suspend(self):
         virsh("suspend", self.vm.name)
 

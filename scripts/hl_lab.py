@@ -63,6 +63,7 @@ class Lab:
     def open(self):
         if os.geteuid():
             raise LabError("this must run as root")
+        self.stay_on_host_cpus()
         self.start_libvirt()
         self.sweep()
         self.undo.append(lambda: shutil.rmtree(self.dir, ignore_errors=True))
@@ -100,6 +101,16 @@ class Lab:
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, **popen)
 
     # --- libvirt ----------------------------------------------------------
+
+    def stay_on_host_cpus(self):
+        """Off the cpus the guests are measured on, and so is all we start."""
+        cpus = set()
+        for part in self.host_cpus.split(","):
+            first, _, last = part.partition("-")
+            cpus.update(range(int(first), int(last or first) + 1))
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, cpus)
+        self.undo.append(lambda: os.sched_setaffinity(0, before))
 
     def start_libvirt(self):
         """Start libvirtd where nobody does, and stop it at the end."""
@@ -195,7 +206,7 @@ class Lab:
                 raise LabError("hostd ended:\n" + log.read_text()[-2000:])
             return os.path.exists(f"/sys/class/net/{self.tap}") and all(
                 os.path.exists(g.vm.socket) for g in self.guests.values()
-                if g.vm.socket)
+                if g.vm.socket and g.vm.socket_mode == "client")
 
         wait_for("hostd's sockets and tap", ready, 30)
         self.address_tap()

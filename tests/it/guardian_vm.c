@@ -85,7 +85,7 @@ static int submit(struct move *m, struct hist *cost)
 static int move_alone(uint32_t gen, unsigned cpu)
 {
 	struct move m = move_to(0, cpu, gen);
-	struct move_done d;
+	struct move_done d = { 0 };
 	struct cpumask now;
 	int err;
 

@@ -276,7 +276,7 @@ static void play(const struct scene *s, const char *path)
 	wait_fds(before);
 	if (rte_mempool_avail_count(eal_pool()) != eal_pool()->size)
 		fail("frames are lost");
-	printf("%s: %u connections, median delay %llu ns\n", s->what,
+	printf("%s: %d connections, median delay %llu ns\n", s->what,
 	       RECONNECTS + 1,
 	       (unsigned long long)hist_quantile(&delays, 5000));
 }
