@@ -357,7 +357,9 @@ static void start_packets(void)
 {
 	const struct eal_conf e = {
 		.prefix = "heighliner",
-		.main_cpu = hd.conf.poll_cpu,
+		.main_cpu = hd.conf.poll_cpu != CPU_NONE
+				? hd.conf.poll_cpu
+				: (uint16_t)cpumask_next(&hd.topo.online, 0),
 		.hugepages = hugepages_free() >= HUGEPAGES,
 		.mbufs = MBUFS,
 		.telemetry = true,

@@ -71,7 +71,7 @@ static void args_make(struct args *a, const struct eal_conf *conf)
 	args_add(a, "--log-level=lib.telemetry:error");
 	/* It warns when it finds no free signal, which is what we want: see
 	 * signals_hide() in port_uplink.c. */
-	args_add(a, "--log-level=pmd.net.tap:error");
+	args_add(a, "--log-level=pmd.net.tap:critical");
 	if (!conf->telemetry)
 		args_add(a, "--no-telemetry");
 	if (conf->hugepages) {

@@ -37,6 +37,8 @@ struct slot {
 	uint32_t fd_gen; /* port.fd_gen that `watched` is of */
 };
 
+#define HELD_RETRY_NS 50000ull /* far below any hold-time that makes sense */
+
 struct sw {
 	struct sw_conf conf;
 	struct mac_table macs;
@@ -258,8 +260,13 @@ static void rewatch(struct sw *sw, struct slot *s)
 
 bool sw_sleep(struct sw *sw, uint64_t timeout_ns)
 {
-	bool work = sw->held;
+	bool work = false;
 	unsigned armed = 0;
+
+	/* A ring that has room again tells nobody. Sleeping shortly all the
+	 * same leaves the cpu to whoever must run for room to come up. */
+	if (sw->held && timeout_ns > HELD_RETRY_NS)
+		timeout_ns = HELD_RETRY_NS;
 
 	while (!work && armed < sw->active_cnt) {
 		struct slot *s = &sw->slot[sw->active[armed++]];

@@ -75,8 +75,8 @@ const struct mac_count *sw_mac_count(const struct sw *sw);
  * @timeout_ns: at most so long
  *
  * Poll thread. Arms every port, looks once more (no lost wake-up), waits in
- * one epoll call, disarms. Does not sleep while frames are held: nobody says
- * when a guest makes room, and they are held for sw_conf.hold_ns at most.
+ * one epoll call, disarms. While frames are held it comes back after 50 us, for
+ * nobody says when a guest makes room.
  * Return: false when there was work and it did not sleep.
  */
 bool sw_sleep(struct sw *sw, uint64_t timeout_ns);
