@@ -84,6 +84,10 @@ struct act_ops {
 	 * or vcpus changed). Return: 0 or -errno; on error nothing changed. */
 	int (*adopt)(struct act *a, const struct act_vm *vm);
 
+	/* Other cpus may be moved to from now on (reload): managed and floor.
+	 * Control thread. NULL: this backend does not care. */
+	void (*room)(struct act *a, const struct cpumask *room);
+
 	/* Libvirt's own view of a vcpu is about to be changed (pins.c): note
 	 * @mask, what it was, in the journal, durably. Control thread. NULL:
 	 * this backend keeps no journal of its own or is libvirt itself.

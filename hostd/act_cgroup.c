@@ -85,7 +85,6 @@ struct act {
 	_Alignas(64) uint32_t asleep; /* the futex */
 	bool stop;
 	pthread_t worker;
-	struct cpumask room; /* managed and floor */
 	void (*wake)(void *arg);
 	void *wake_arg;
 
@@ -94,8 +93,9 @@ struct act {
 	struct cgroup_mounts mounts;
 	bool told_idle;
 
-	/* the control thread changes it, the worker reads it: both locked */
+	/* the control thread changes these, the worker reads: both locked */
 	pthread_mutex_t lock;
+	struct cpumask room; /* managed and floor */
 	struct adopted vm[VM_MAX];
 };
 
@@ -318,6 +318,13 @@ static void cgroup_release(struct act *a, uint16_t vm)
 		release_slot(a, &a->vm[vm]);
 }
 
+static void cgroup_room(struct act *a, const struct cpumask *room)
+{
+	pthread_mutex_lock(&a->lock);
+	a->room = *room;
+	pthread_mutex_unlock(&a->lock);
+}
+
 static int cgroup_note_pin(struct act *a, const char *uuid, unsigned index,
 			   const struct cpumask *mask)
 {
@@ -484,6 +491,7 @@ const struct act_ops act_cgroup = {
 	.name = "cgroup",
 	.open = cgroup_open,
 	.adopt = cgroup_adopt,
+	.room = cgroup_room,
 	.note_pin = cgroup_note_pin,
 	.release = cgroup_release,
 	.submit = cgroup_submit,

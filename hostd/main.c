@@ -505,6 +505,12 @@ static int reload(char *text, size_t size)
 		return err;
 	}
 	hd.conf = hd.next;
+	if (hd.ops->room) {
+		struct cpumask room =
+		    cpumask_or(hd.conf.managed, &hd.conf.floor);
+
+		hd.ops->room(hd.act, &room);
+	}
 	settings_of(&hd.conf, &m.settings);
 	/* Stop acting before VMs are released; adopt them before acting. */
 	if (!m.settings.act)

@@ -8,6 +8,7 @@ import html
 import io
 import json
 import math
+import os
 
 from hl_lab import quantile
 
@@ -171,6 +172,14 @@ def figures(phases):
     return "\n".join(parts)
 
 
+def give_back(*paths):
+    """To the user who called sudo, who must be able to clean up."""
+    if "SUDO_UID" in os.environ:
+        for path in paths:
+            os.chown(path, int(os.environ["SUDO_UID"]),
+                     int(os.environ["SUDO_GID"]))
+
+
 def write(directory, title, intro, machine, phases):
     """index.html and result.json. Return: path of the page."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -186,5 +195,7 @@ def write(directory, title, intro, machine, phases):
         phase["title"]: summary(phase) | {"rounds": phase["rounds"]}
         for phase in phases}}
     text = json.dumps(result, indent=1).replace("Infinity", "null")
-    (directory / "result.json").write_text(text + "\n", encoding="utf-8")
+    data = directory / "result.json"
+    data.write_text(text + "\n", encoding="utf-8")
+    give_back(directory, page, data)
     return page

@@ -257,6 +257,30 @@ static void test_widen(void **unused)
 	stop();
 }
 
+/* A reload says which cpus count; cpusets are never widened beyond them. */
+static void test_widen_follows_room(void **unused)
+{
+	struct cpumask room = fake_mask(cpu[0]);
+	char own[8];
+	struct move m;
+
+	(void)unused;
+	start(FAKE_V1, VM_CLASS_LATENCY_CRITICAL);
+	snprintf(own, sizeof(own), "%u", cpu[0]);
+	fake_put("vcpu0", own);
+	fake_put("vm", own);
+	assert_int_equal(act_cgroup.adopt(act, &vm), 0);
+	act_cgroup.room(act, &room);
+	m = move_to(0, cpu[1], 1);
+	assert_int_equal(move_now(&m), -EINVAL);
+	cpumask_set(&room, cpu[1]);
+	act_cgroup.room(act, &room);
+	m = move_to(0, cpu[1], 2);
+	assert_int_equal(move_now(&m), 0);
+	act_cgroup.release(act, vm.vm);
+	stop();
+}
+
 static void test_widen_bounds(void **unused)
 {
 	char before[4096], after[4096], own[8];
@@ -757,6 +781,7 @@ int main(void)
 		cmocka_unit_test(test_class_change),
 		cmocka_unit_test(test_was_idle),
 		cmocka_unit_test(test_widen),
+		cmocka_unit_test(test_widen_follows_room),
 		cmocka_unit_test(test_widen_bounds),
 		cmocka_unit_test(test_widen_refused),
 		cmocka_unit_test(test_adopt_fails),
