@@ -348,8 +348,12 @@ static void del_port(struct loop *l, struct port *p)
 
 static void add_port(struct loop *l, struct port *p)
 {
+	const struct msg m = { .kind = MSG_PORT_REFUSED, .port = p };
+
 	if (l->ports.count < PORT_MAX && !sw_add(l->conf.sw, p))
 		l->ports.port[l->ports.count++] = p;
+	else
+		tell(l, &m);
 }
 
 static void handle(struct loop *l, struct msg *m)
@@ -385,6 +389,7 @@ static void handle(struct loop *l, struct msg *m)
 		break;
 	case MSG_PORT_OUT:
 	case MSG_VM_OUT:
+	case MSG_PORT_REFUSED:
 	case MSG_CALL:
 		break; /* these go the other way */
 	}

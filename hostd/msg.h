@@ -29,9 +29,10 @@ enum msg_kind {
 	MSG_REASSERT, /* submit this vcpu's mask again */
 	MSG_STOP,     /* leave the loop */
 	/* poll -> control */
-	MSG_PORT_OUT, /* nothing refers to the port any more */
-	MSG_VM_OUT,   /* nothing refers to the VM's slots any more */
-	MSG_CALL,     /* a backend wants this run on the control thread */
+	MSG_PORT_OUT,	  /* nothing refers to the port any more */
+	MSG_VM_OUT,	  /* nothing refers to the VM's slots any more */
+	MSG_PORT_REFUSED, /* the switch does not take this port */
+	MSG_CALL,	  /* a backend wants this run on the control thread */
 };
 
 /* What hostctl reload may change in a running loop. */

@@ -87,9 +87,13 @@ void reload_serve(int (*fn)(char *text, size_t size))
 	if (!by_asker)
 		return;
 	pthread_mutex_lock(&lock);
-	result = err;
-	memcpy(answer, text, sizeof(answer));
-	done = true;
-	pthread_cond_signal(&served);
+	/* Asked again meanwhile: ours gave up, and the next one's question may
+	 * be newer than what was read. */
+	if (!asked) {
+		result = err;
+		memcpy(answer, text, sizeof(answer));
+		done = true;
+		pthread_cond_signal(&served);
+	}
 	pthread_mutex_unlock(&lock);
 }

@@ -26,19 +26,26 @@
 
 #define ANSWER_MS 2000 /* the poll thread answers within a pass */
 
+struct want {
+	struct virt_nic nic;
+	bool has_mac; /* frames must carry nic.mac */
+};
+
 struct nic {
-	char path[CONF_PATH_MAX];
+	struct want is; /* as it was opened */
 	struct port *port;
-	bool wanted; /* mark and sweep in sync_nics() */
 };
 
 struct entry {
+	bool known; /* to libvirt; else only to a [vm] section */
 	bool running, adopted;
 	uint16_t slot;
 	uint16_t first_vcpu, vcpu_cap; /* reserved in the vcpu table */
 	unsigned nic_cnt;
 	struct nic nic[VIRT_NICS_MAX];
-	struct act_vm act; /* name, uuid, pid, threads */
+	unsigned xml_cnt;
+	struct virt_nic xml[VIRT_NICS_MAX]; /* as libvirt told last */
+	struct act_vm act;		    /* name, uuid, pid, threads */
 };
 
 struct vms {
@@ -51,6 +58,16 @@ struct vms {
 
 /* --- what the poll thread sends ------------------------------------------ */
 
+static void port_refused(const struct port *p)
+{
+	stat_hostd.vms_refused++;
+	log_limited(LOG_LEVEL_ERROR,
+		    "VM '%s': its NIC %02x:%02x:%02x:%02x:%02x:%02x stays cut "
+		    "off: another VM has that MAC, or the switch is full",
+		    p->name, p->mac[0], p->mac[1], p->mac[2], p->mac[3],
+		    p->mac[4], p->mac[5]);
+}
+
 void vms_pump(struct vms *v)
 {
 	struct msg m;
@@ -62,22 +79,27 @@ void vms_pump(struct vms *v)
 			v->answered = m.port;
 		else if (m.kind == MSG_VM_OUT)
 			v->vm_answered = m.vm.slot;
+		else if (m.kind == MSG_PORT_REFUSED)
+			port_refused(m.port);
 	}
 }
 
-/* Pump until the poll thread has let go of @port (or, NULL, of VM @slot). */
-static void await(struct vms *v, const struct port *port, uint16_t slot)
+/* Pump until the poll thread has let go of @port (or, NULL, of VM @slot).
+ * Return: false when it did not answer. */
+static bool await(struct vms *v, const struct port *port, uint16_t slot)
 {
 	const struct timespec pause = { .tv_nsec = 200000 };
+	bool out = false;
 
-	for (unsigned n = 0; n < ANSWER_MS * 5; n++) {
+	for (unsigned n = 0; n < ANSWER_MS * 5 && !out; n++) {
 		vms_pump(v);
-		if (port ? v->answered == port : v->vm_answered == slot)
-			break;
-		nanosleep(&pause, NULL);
+		out = port ? v->answered == port : v->vm_answered == slot;
+		if (!out)
+			nanosleep(&pause, NULL);
 	}
 	v->answered = NULL;
 	v->vm_answered = VM_NONE;
+	return out;
 }
 
 /* --- entries and vcpu slots ---------------------------------------------- */
@@ -154,44 +176,36 @@ static void wake_loop(void *arg)
 	loop_wake(arg);
 }
 
-static void nic_open(struct vms *v, struct entry *e, const struct virt_nic *n,
-		     bool has_mac)
+static void nic_open(struct vms *v, struct entry *e, const struct want *w)
 {
 	const struct conf *conf = v->c.conf;
-	struct nic *nic = &e->nic[e->nic_cnt];
 	struct msg m = { .kind = MSG_PORT_ADD };
 	const struct port_vhost_conf c = {
 		.name = e->act.name,
-		.path = n->path,
-		.client = n->qemu_listens,
+		.path = w->nic.path,
+		.client = w->nic.qemu_listens,
 		.vm = e->slot,
-		.mac = has_mac ? n->mac : NULL,
+		.mac = w->has_mac ? w->nic.mac : NULL,
 		.group = conf->socket_group[0] ? conf->socket_group : NULL,
 		.mode = conf->socket_mode,
 		.wake = wake_loop,
 		.wake_arg = v->c.loop,
 	};
-	int err;
+	int err = port_vhost_open(&m.port, &c);
 
-	if (e->nic_cnt == VIRT_NICS_MAX)
-		return;
-	err = port_vhost_open(&m.port, &c);
 	if (err) {
 		stat_hostd.vms_refused++;
 		log_limited(LOG_LEVEL_ERROR,
 			    "VM '%s': cannot serve socket %s: %s; "
-			    "retried when libvirt tells of the VM again",
-			    e->act.name, n->path, strerror(-err));
+			    "retried when libvirt tells of the VM again, or at "
+			    "a reload",
+			    e->act.name, w->nic.path, strerror(-err));
 		return;
 	}
-	memset(nic, 0, sizeof(*nic));
-	memcpy(nic->path, n->path, sizeof(nic->path));
-	nic->port = m.port;
-	nic->wanted = true;
-	e->nic_cnt++;
+	e->nic[e->nic_cnt++] = (struct nic){ .is = *w, .port = m.port };
 	loop_send(v->c.loop, &m);
-	log_info("VM '%s': serving %s (%s)", e->act.name, n->path,
-		 n->qemu_listens ? "hostd connects" : "QEMU connects");
+	log_info("VM '%s': serving %s (%s)", e->act.name, w->nic.path,
+		 w->nic.qemu_listens ? "hostd connects" : "QEMU connects");
 }
 
 static void nic_close(struct vms *v, struct entry *e, unsigned i)
@@ -199,8 +213,12 @@ static void nic_close(struct vms *v, struct entry *e, unsigned i)
 	const struct msg m = { .kind = MSG_PORT_DEL, .port = e->nic[i].port };
 
 	loop_send(v->c.loop, &m);
-	await(v, m.port, VM_NONE);
-	m.port->ops->close(m.port);
+	if (await(v, m.port, VM_NONE))
+		m.port->ops->close(m.port);
+	else /* the poll thread may use it still */
+		log_error("VM '%s': %s is left open: the poll thread does not "
+			  "answer",
+			  e->act.name, e->nic[i].is.nic.path);
 	e->nic[i] = e->nic[--e->nic_cnt];
 }
 
@@ -212,44 +230,58 @@ static bool path_is_ours(const struct vms *v, const char *path)
 	return !strncmp(path, v->c.run_dir, n) && path[n] == '/';
 }
 
-static struct nic *nic_find(struct entry *e, const char *path)
-{
-	for (unsigned i = 0; i < e->nic_cnt; i++)
-		if (!strcmp(e->nic[i].path, path))
-			return &e->nic[i];
-	return NULL;
-}
-
-/* Serve what the VM's XML and its [vm] section name, and nothing else. */
-static void sync_nics(struct vms *v, struct entry *e, const struct virt_vm *vm)
+/* What the VM's XML and its [vm] section name; of both on one socket, the XML.
+ * @w: [VIRT_NICS_MAX]. Return: how many. */
+static unsigned wanted_nics(const struct vms *v, const struct entry *e,
+			    struct want *w)
 {
 	const struct conf_vm *cv = conf_vm(v->c.conf, e->act.name);
+	unsigned cnt = 0;
 
-	for (unsigned i = 0; i < e->nic_cnt; i++)
-		e->nic[i].wanted = false;
-	for (unsigned i = 0; vm && i < vm->nic_cnt; i++) {
-		const struct virt_nic *n = &vm->nic[i];
-		struct nic *nic = nic_find(e, n->path);
-
-		if (nic)
-			nic->wanted = true;
-		else if (path_is_ours(v, n->path))
-			nic_open(v, e, n, true);
+	for (unsigned i = 0; i < e->xml_cnt; i++)
+		if (path_is_ours(v, e->xml[i].path))
+			w[cnt++] = (struct want){ e->xml[i], true };
+	for (unsigned i = 0; i < cnt; i++)
+		if (!strcmp(w[i].nic.path, cv->socket))
+			return cnt;
+	if (cv->socket[0] && cnt < VIRT_NICS_MAX) {
+		memset(&w[cnt], 0, sizeof(w[cnt]));
+		memcpy(w[cnt].nic.path, cv->socket, sizeof(cv->socket));
+		memcpy(w[cnt].nic.mac, cv->mac, sizeof(cv->mac));
+		w[cnt++].has_mac = cv->mac_set;
 	}
-	if (cv->socket[0]) {
-		struct virt_nic n = { .qemu_listens = false };
-		struct nic *nic = nic_find(e, cv->socket);
+	return cnt;
+}
 
-		memcpy(n.path, cv->socket, sizeof(n.path));
-		memcpy(n.mac, cv->mac, sizeof(n.mac));
-		if (nic)
-			nic->wanted = true;
+static bool same_want(const struct want *a, const struct want *b)
+{
+	return !strcmp(a->nic.path, b->nic.path) &&
+	       a->nic.qemu_listens == b->nic.qemu_listens &&
+	       a->has_mac == b->has_mac &&
+	       (!a->has_mac ||
+		!memcmp(a->nic.mac, b->nic.mac, sizeof(a->nic.mac)));
+}
+
+/* Serve what is wanted and nothing else. A NIC with another address or mode
+ * than before is another NIC, on the same socket perhaps: so first close. */
+static void sync_nics(struct vms *v, struct entry *e)
+{
+	struct want want[VIRT_NICS_MAX];
+	bool open[VIRT_NICS_MAX] = { false };
+	unsigned cnt = wanted_nics(v, e, want), k;
+
+	for (unsigned i = e->nic_cnt; i-- > 0;) {
+		for (k = 0; k < cnt; k++)
+			if (!open[k] && same_want(&e->nic[i].is, &want[k]))
+				break;
+		if (k < cnt)
+			open[k] = true;
 		else
-			nic_open(v, e, &n, cv->mac_set);
-	}
-	for (unsigned i = e->nic_cnt; i-- > 0;)
-		if (!e->nic[i].wanted)
 			nic_close(v, e, i);
+	}
+	for (k = 0; k < cnt; k++)
+		if (!open[k])
+			nic_open(v, e, &want[k]);
 }
 
 /* --- running VMs --------------------------------------------------------- */
@@ -263,8 +295,11 @@ static void send_vm(struct vms *v, const struct entry *e)
 	m.vm.slot = e->slot;
 	view->present = true;
 	view->class = cv->class;
-	view->cpus_min = cv->cpus_min;
-	view->cpus_max = cv->cpus_max;
+	/* A VM that no backend could adopt must not hold cpus in vain. */
+	if (e->adopted || !v->c.act_on) {
+		view->cpus_min = cv->cpus_min;
+		view->cpus_max = cv->cpus_max;
+	}
 	view->weight = cv->weight;
 	view->slo_ns = cv->slo_ns;
 	view->first_vcpu = e->first_vcpu;
@@ -297,7 +332,7 @@ static void adopt(struct vms *v, struct entry *e)
 	if (!v->c.act_on)
 		return;
 	err = v->c.ops->adopt(v->c.act, &e->act);
-	e->adopted = !err;
+	e->adopted |= !err; /* on error what was done before still holds */
 	if (err)
 		log_limited(LOG_LEVEL_ERROR,
 			    "VM '%s' keeps its cpus as they are: backend %s "
@@ -395,6 +430,13 @@ static void run_vm(struct vms *v, struct entry *e, const struct virt_vm *vm)
 							   : "best-effort");
 }
 
+/* Libvirt does not know it, and no [vm] section has a socket of it. */
+static void free_if_unknown(struct vms *v, struct entry *e)
+{
+	if (!e->known && !e->nic_cnt)
+		entry_free(v, e);
+}
+
 void vms_update(struct vms *v, const struct virt_vm *vm)
 {
 	struct entry *e = vm->state == VIRT_GONE ? entry_find(v, vm->name)
@@ -408,27 +450,32 @@ void vms_update(struct vms *v, const struct virt_vm *vm)
 	memcpy(stat_hostd.vm[e->slot].uuid, vm->uuid, sizeof(e->act.uuid));
 	if (vm->state != VIRT_RUNNING)
 		stop_vm(v, e);
-	sync_nics(v, e, vm->state == VIRT_GONE ? NULL : vm);
+	e->known = vm->state != VIRT_GONE;
+	e->xml_cnt = e->known ? vm->nic_cnt : 0;
+	memcpy(e->xml, vm->nic, sizeof(e->xml));
+	sync_nics(v, e);
 	if (vm->state == VIRT_RUNNING)
 		run_vm(v, e, vm);
-	else if (vm->state == VIRT_GONE && !e->nic_cnt)
-		entry_free(v, e);
+	free_if_unknown(v, e);
 }
 
 /* --- start, reload, stop ------------------------------------------------- */
 
-static void serve_conf_sockets(struct vms *v)
+/* Entries for the [vm] sections with a socket, then every VM's sockets. */
+static void sync_all_nics(struct vms *v)
 {
 	const struct conf *conf = v->c.conf;
 
-	for (unsigned i = 0; i < conf->vm_cnt; i++) {
-		struct entry *e;
+	for (unsigned i = 0; i < conf->vm_cnt; i++)
+		if (conf->vm[i].socket[0])
+			entry_get(v, conf->vm[i].name);
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		struct entry *e = v->entry[i];
 
-		if (!conf->vm[i].socket[0] || entry_find(v, conf->vm[i].name))
-			continue; /* libvirt's next word serves the others */
-		e = entry_get(v, conf->vm[i].name);
-		if (e)
-			sync_nics(v, e, NULL);
+		if (!e)
+			continue;
+		sync_nics(v, e);
+		free_if_unknown(v, e);
 	}
 }
 
@@ -440,7 +487,7 @@ int vms_open(struct vms **out, const struct vms_conf *c)
 		return -ENOMEM;
 	v->c = *c;
 	v->vm_answered = VM_NONE;
-	serve_conf_sockets(v);
+	sync_all_nics(v);
 	*out = v;
 	return 0;
 }
@@ -460,7 +507,7 @@ void vms_reload(struct vms *v, const struct conf *next, bool act_on)
 			release(v, e);
 		send_vm(v, e);
 	}
-	serve_conf_sockets(v);
+	sync_all_nics(v);
 }
 
 void vms_each_vcpu(struct vms *v,

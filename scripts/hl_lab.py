@@ -8,6 +8,7 @@ close() carries them out in reverse, and is called however the program ends
 removed by the next one: names and paths are always the same.
 """
 import csv
+import grp
 import json
 import os
 import pathlib
@@ -64,6 +65,7 @@ class Lab:
         if os.geteuid():
             raise LabError("this must run as root")
         self.stay_on_host_cpus()
+        self.open_kvm_device()
         self.start_libvirt()
         self.sweep()
         self.undo.append(lambda: shutil.rmtree(self.dir, ignore_errors=True))
@@ -112,11 +114,29 @@ class Lab:
         os.sched_setaffinity(0, cpus)
         self.undo.append(lambda: os.sched_setaffinity(0, before))
 
+    def open_kvm_device(self):
+        """Give /dev/kvm the group and mode Debian's udev gives it, where no
+        udev runs. When QEMU's user cannot open it, libvirt distrusts what it
+        knows of QEMU and asks again at every call: a define takes minutes."""
+        try:
+            gid = grp.getgrnam("kvm").gr_gid
+            if os.stat("/dev/kvm").st_gid == gid:
+                return
+            say("/dev/kvm: giving it to group kvm, as udev would")
+            os.chown("/dev/kvm", 0, gid)
+            os.chmod("/dev/kvm", 0o660)
+        except (KeyError, FileNotFoundError):
+            return
+
     def start_libvirt(self):
         """Start libvirtd where nobody does, and stop it at the end."""
         def answers():
-            done = subprocess.run(["virsh", "-q", "-c", URI, "version"],
-                                  capture_output=True, timeout=30, check=False)
+            try:
+                done = subprocess.run(["virsh", "-q", "-c", URI, "version"],
+                                      capture_output=True, timeout=30,
+                                      check=False)
+            except subprocess.TimeoutExpired as error:
+                raise LabError("libvirtd hangs: restart it") from error
             return done.returncode == 0
 
         if not shutil.which("virsh") or not shutil.which("libvirtd"):
@@ -234,7 +254,8 @@ class Lab:
         """Ask hostd. Return: its answer, without the query it comes under."""
         answer = json.loads(run(self.build / "hostd/hostctl", "--json", *query,
                                 timeout=10))
-        if len(answer) == 1 and next(iter(answer)).startswith("/"):
+        if isinstance(answer, dict) and len(answer) == 1 and \
+                next(iter(answer)).startswith("/"):
             return next(iter(answer.values()))
         return answer
 
