@@ -7,15 +7,12 @@
  * of the pins. It may block. The poll thread (loop.c) never waits for it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "conf.h"
@@ -25,6 +22,8 @@
 #include "journal.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
+#include "options.h"
 #include "pins.h"
 #include "reload.h"
 #include "sense_bpf.h"
@@ -35,9 +34,6 @@
 #include "virt.h"
 #include "vms.h"
 
-#define CONF_FILE "/etc/heighliner/hostd.conf"
-#define CONF_DIR  "/etc/heighliner/conf.d"
-#define RUN_DIR	  "/run/heighliner"
 /* One a host, whatever its run directory: two would fight over every VM. */
 #define LOCK_FILE    "/run/heighliner.lock"
 #define MBUFS	     32768 /* frames of packet memory: 72 MB */
@@ -45,10 +41,7 @@
 #define LOCK_WAIT_MS 5000  /* a guardian may still be putting things back */
 #define TURN_MS	     200   /* control thread's slow chores, at least so often */
 
-static struct {
-	const char *conf, *conf_dir, *run_dir;
-	bool check, dry_run, restore;
-} opt = { .conf_dir = CONF_DIR, .run_dir = RUN_DIR };
+static struct options opt;
 
 static struct hostd {
 	struct conf conf, next;
@@ -67,90 +60,6 @@ static struct hostd {
 } hd;
 
 static volatile sig_atomic_t stop_asked;
-
-static void usage(void)
-{
-	printf(
-	    "usage: hostd [OPTION]...\n"
-	    "Serve VMs' NICs over vhost-user and keep each VM's latency SLO "
-	    "by moving cpus.\n\n"
-	    "  -c, --config FILE  configuration (" CONF_FILE ")\n"
-	    "  -d, --conf-dir DIR drop-ins, *.conf in order (" CONF_DIR ")\n"
-	    "  -r, --run-dir DIR  sockets, lock and restore journal (" RUN_DIR
-	    ")\n"
-	    "      --check-config read the configuration, say what is wrong, "
-	    "exit\n"
-	    "      --dry-run      decide and show, but move nothing\n"
-	    "      --restore      put back what a dead hostd left behind, "
-	    "exit\n"
-	    "  -v, --verbose      say more\n"
-	    "      --help, --version\n\n"
-	    "policies:\n");
-	for (unsigned i = 0; policy_table[i]; i++)
-		printf("  %-8s %s\n", policy_table[i]->name,
-		       policy_table[i]->about);
-	printf("\nSee hostd(8), hostd.conf(5), hostctl(8).\n");
-}
-
-static void parse_options(int argc, char **argv)
-{
-	enum { OPT_CHECK = 256, OPT_DRY, OPT_RESTORE, OPT_HELP, OPT_VERSION };
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "conf-dir", required_argument, NULL, 'd' },
-		{ "run-dir", required_argument, NULL, 'r' },
-		{ "check-config", no_argument, NULL, OPT_CHECK },
-		{ "dry-run", no_argument, NULL, OPT_DRY },
-		{ "restore", no_argument, NULL, OPT_RESTORE },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "c:d:r:v", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			opt.conf = optarg;
-			break;
-		case 'd':
-			opt.conf_dir = optarg;
-			break;
-		case 'r':
-			opt.run_dir = optarg;
-			break;
-		case 'v':
-			log_set_level(LOG_LEVEL_DEBUG);
-			break;
-		case OPT_CHECK:
-			opt.check = true;
-			break;
-		case OPT_DRY:
-			opt.dry_run = true;
-			break;
-		case OPT_RESTORE:
-			opt.restore = true;
-			break;
-		case OPT_HELP:
-			usage();
-			exit(EXIT_SUCCESS);
-		case OPT_VERSION:
-			puts("hostd " HL_VERSION);
-			exit(EXIT_SUCCESS);
-		default:
-			fprintf(stderr, "try 'hostd --help'\n");
-			exit(EXIT_FAILURE);
-		}
-	}
-	if (optind < argc)
-		log_die("unexpected argument '%s': try 'hostd --help'",
-			argv[optind]);
-	/* Without -c a missing main file means defaults; a named one must be
-	 * there. */
-	if (!opt.conf && !access(CONF_FILE, F_OK))
-		opt.conf = CONF_FILE;
-}
 
 static void load_conf(void)
 {
@@ -460,29 +369,6 @@ static void start_vms(void)
 			strerror(-err));
 }
 
-/* READY=1 and the like, to systemd if it started us. */
-static void notify(const char *state)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	const char *path = getenv("NOTIFY_SOCKET");
-	size_t n = path ? strlen(path) : 0;
-	int fd;
-
-	if (!n || n >= sizeof(sa.sun_path))
-		return;
-	memcpy(sa.sun_path, path, n);
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		   (struct sockaddr *)&sa,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		log_warn("systemd does not listen: %s", strerror(errno));
-	close(fd);
-}
-
 /* --- run ----------------------------------------------------------------- */
 
 static int reload(char *text, size_t size)
@@ -563,7 +449,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 
-	parse_options(argc, argv);
+	options_parse(&opt, argc, argv);
 	load_conf();
 	if (opt.check) {
 		printf("configuration is good: policy %s, %u VMs named\n",
