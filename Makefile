@@ -118,7 +118,7 @@ TEST_BINS := $(UNIT:%=$(O)/tests/unit/test_%) $(EDGE:%=$(O)/tests/edge/test_%)
 
 .PHONY: test
 test: $(TEST_BINS) ## unit and edge tests, seconds
-	$(Q)tests/run.sh $(TEST_BINS)
+	$(Q)tests/run.sh $(TEST_BINS) $(sort $(wildcard tests/unit/*.py))
 
 # Sanitizers: the same tests, built again beside the others.
 .PHONY: asan

@@ -119,32 +119,42 @@ def latency_figure(plt, phases):
 
 
 def owner_bars(events, cpu, from_ns, to_ns):
-    """Who owned a cpu when: (vm, start ns, length ns)."""
-    mine = [e for e in events if e["cpu"] == cpu and e["at_ns"] < to_ns]
+    """Who owned a cpu when: (vm, start ns, length ns); nobody is left out.
+
+    An event also says who had the cpu before it: so much is known of the time
+    before the first one."""
+    mine = sorted((e for e in events if e["cpu"] == cpu),
+                  key=lambda e: e["at_ns"])
+    turns = [(0, mine[0]["from"])] + [(e["at_ns"], e["vm"]) for e in mine]
+    ends = [at_ns for at_ns, _ in turns[1:]] + [to_ns]
     bars = []
-    for i, event in enumerate(mine):
-        start_ns = max(event["at_ns"], from_ns)
-        end_ns = mine[i + 1]["at_ns"] if i + 1 < len(mine) else to_ns
-        if end_ns > start_ns:
-            bars.append((event["vm"], start_ns, end_ns - start_ns))
+    for (at_ns, vm), until_ns in zip(turns, ends):
+        start_ns, end_ns = max(at_ns, from_ns), min(until_ns, to_ns)
+        if vm and end_ns > start_ns:
+            bars.append((vm, start_ns, end_ns - start_ns))
     return bars
 
 
-def owner_figure(plt, phase, window_ns=1_000_000_000):
-    """Owners over the last second of a phase: longer would be a blur."""
+def owner_figure(plt, phase, most=200):
+    """Owners over the last round of a phase, from before its load came; of
+    many moves only the last, for the others would be a blur."""
     to_ns = phase["stretches"][-1][1]
-    from_ns = max(phase["stretches"][-1][0], to_ns - window_ns)
+    from_ns = phase["stretches"][-1][0] - 1_500_000_000
+    times = sorted(event["at_ns"] for event in phase["events"])
+    if len(times) > most:
+        from_ns = max(from_ns, times[-most])
     cpus = sorted({event["cpu"] for event in phase["events"]})
-    names = sorted({event["vm"] for event in phase["events"]} - {""})
-    if not cpus:
-        return ""
+    bars = {cpu: owner_bars(phase["events"], cpu, from_ns, to_ns)
+            for cpu in cpus}
+    names = sorted({vm for rows in bars.values() for vm, _, _ in rows})
+    if not names:
+        return "<p>Nobody owned a cpu in this time.</p>"
     figure, axes = plt.subplots(figsize=(9, 1 + 0.5 * len(cpus)))
     for y, cpu in enumerate(cpus):
-        bars = owner_bars(phase["events"], cpu, from_ns, to_ns)
         for name, color in zip(names, COLORS[3:] + COLORS[:3]):
             axes.broken_barh(
                 [((start - from_ns) / 1e6, length / 1e6)
-                 for vm, start, length in bars if vm == name],
+                 for vm, start, length in bars[cpu] if vm == name],
                 (y - 0.4, 0.8), color=color, label=name if not y else None)
     axes.set_yticks(range(len(cpus)))
     axes.set_yticklabels([f"cpu {cpu}" for cpu in cpus])
