@@ -166,7 +166,7 @@ bench: $(BENCH:%=bench-%) $(BENCH_SCRIPTS:%=bench-%) ## every bench; one alone: 
 
 .PHONY: it
 it: all $(IT_BINS) ## integration tests: real guests, libvirt, sensors (root)
-	$(Q)$(SUDO) env O=$(abspath $(O)) tests/run.sh $(sort $(IT))
+	$(Q)$(SUDO) env O=$(abspath $(O)) tests/it/with-libvirt tests/run.sh $(sort $(IT))
 
 .PHONY: man-check
 man-check: ## the manual pages are well-formed
