@@ -13,7 +13,7 @@ for t in "$@"; do
 	rc=$?
 	# cmocka: "[  PASSED  ] 3 test(s)." / "[  FAILED  ] 1 test(s), ..."
 	p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$out" | tail -n 1)
-	f=$(sed -n 's/^\[  FAILED  \] .*: \([0-9]*\) test.*/\1/p' "$out" | tail -n 1)
+	f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$out" | tail -n 1)
 	[ -n "$f" ] || f=$(grep -c '^\[  FAILED  \] [a-z_]' "$out")
 	if [ "$rc" -eq 77 ]; then
 		skipped=$((skipped + 1))

@@ -8,6 +8,7 @@
 #include "hostctl_cmd.h"
 
 #include <pthread.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -329,7 +330,8 @@ static void test_find(void **state)
 		skip();
 	}
 	assert_int_equal(run("info"), 1);
-	assert_non_null(strstr(text, "systemctl"));
+	/* a user before root's directory is told so, not that hostd is down */
+	assert_non_null(strstr(text, fd == -EACCES ? "root" : "systemctl"));
 	setenv("XDG_RUNTIME_DIR", dir, 1);
 	snprintf(dead, sizeof(dead), "%s:1", sock_path);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.107s", dead);
