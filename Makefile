@@ -90,9 +90,11 @@ check: ## every test there is (starts from a bare clone)
 install: all ## into $(DESTDIR)$(PREFIX), configuration into /etc
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/man/man4 \
 		$(DESTDIR)/etc/heighliner/conf.d $(DESTDIR)$(UNITDIR)
 	install -m 755 $(O)/hostd/hostd $(O)/hostd/hostctl \
 		$(DESTDIR)$(PREFIX)/sbin
+	install -m 644 docs/*.4 $(DESTDIR)$(PREFIX)/share/man/man4
 	install -m 644 docs/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 configs/hostd.service $(DESTDIR)$(UNITDIR)
@@ -170,8 +172,8 @@ it: all $(IT_BINS) ## integration tests: real guests, libvirt, sensors (root)
 
 .PHONY: man-check
 man-check: ## the manual pages are well-formed
-	$(call say,MAN,docs/*.5 docs/*.8)
-	$(Q)mandoc -T lint -W warning docs/*.5 docs/*.8
+	$(call say,MAN,docs/*.4 docs/*.5 docs/*.8)
+	$(Q)mandoc -T lint -W warning docs/*.4 docs/*.5 docs/*.8
 
 .PHONY: clean
 clean: ## remove what was built
