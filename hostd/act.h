@@ -3,8 +3,8 @@
  * act.h - backends: the hands that move vcpus between cpus
  *
  * The poll thread decides and submits moves; a backend carries them out on a
- * thread that may block, and answers later. adopt() and release() run on the
- * control thread. A backend never decides anything.
+ * thread that may block (or in the kernel), and answers later. adopt() and
+ * release() run on the control thread. A backend never decides anything.
  */
 #ifndef HOSTD_ACT_H
 #define HOSTD_ACT_H
@@ -54,7 +54,7 @@ struct act_conf {
 	const char *journal;	 /* path of the restore journal, journal.h */
 	void (*wake)(void *arg); /* wakes the poll thread: answers wait */
 	void *wake_arg;
-	/* libvirt backend: run @fn(@arg) soon on the control thread */
+	/* poll thread asks: run @fn(@arg) soon on the control thread */
 	void (*on_control)(void (*fn)(void *arg), void *arg);
 	/* libvirt backend: the slow pin call, control thread; 0 or -errno */
 	int (*pin)(const char *uuid, unsigned index, const struct cpumask *m);
@@ -68,6 +68,10 @@ struct act_count {
 	uint64_t overtaken;	/* answered -ECANCELED: a newer one was there */
 	uint64_t widened;	/* cpuset files widened to let a vcpu move */
 	uint64_t wakes;		/* submits that cost a system call */
+	/* backend ksched */
+	uint64_t fast;	  /* of moved: carried out by the module */
+	uint64_t refused; /* the module refused: made by the cgroup backend */
+	bool away;	  /* no session with the module now */
 };
 
 struct act;
@@ -95,6 +99,15 @@ struct act_ops {
 	int (*note_pin)(struct act *a, const char *uuid, unsigned index,
 			const struct cpumask *mask);
 
+	/* Libvirt is about to pin a vcpu, or (@done) tried to: its cpuset may
+	 * be narrower than its affinity tells. Control thread, twice a pin.
+	 * NULL: this backend does not care. */
+	void (*pinning)(struct act *a, const char *uuid, unsigned index,
+			bool done);
+
+	/* Slow chores. Control thread, several times a second. NULL: none. */
+	void (*turn)(struct act *a, uint64_t now_ns);
+
 	/* A VM leaves: give it back what it had (if it still lives) and
 	 * forget it. */
 	void (*release)(struct act *a, uint16_t vm);
@@ -102,6 +115,11 @@ struct act_ops {
 	/* Poll thread; never blocks. At most one short system call, when the
 	 * backend's thread sleeps. Return: false when full (try later). */
 	bool (*submit)(struct act *a, const struct move *m);
+
+	/* Begin what was submitted, and show that the poll thread lives. Poll
+	 * thread, once a pass, after the last submit; some short system calls.
+	 * NULL: submit() begins by itself. */
+	void (*flush)(struct act *a, uint64_t now_ns);
 
 	/* Poll thread. Return: false when no answer waits. */
 	bool (*reap)(struct act *a, struct move_done *d);
@@ -113,6 +131,6 @@ struct act_ops {
 	void (*count)(const struct act *a, struct act_count *out);
 };
 
-extern const struct act_ops act_cgroup, act_libvirt, act_null;
+extern const struct act_ops act_cgroup, act_ksched, act_libvirt, act_null;
 
 #endif

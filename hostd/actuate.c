@@ -223,6 +223,12 @@ void actuate_turn(struct actuate *a)
 	}
 }
 
+void actuate_flush(struct actuate *a, uint64_t now_ns)
+{
+	if (a->ops->flush)
+		a->ops->flush(a->act, now_ns);
+}
+
 bool actuate_busy(const struct actuate *a)
 {
 	return a->waiting || a->under_way;

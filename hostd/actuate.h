@@ -41,6 +41,10 @@ void actuate_reassert(struct actuate *a, uint16_t vcpu, uint64_t now_ns);
 /* actuate_turn() - Collect answers, submit what had to wait. Once a pass. */
 void actuate_turn(struct actuate *a);
 
+/* actuate_flush() - Let the backend begin what was submitted. Once a pass, as
+ * the last. */
+void actuate_flush(struct actuate *a, uint64_t now_ns);
+
 /* actuate_busy() - Are moves waiting or under way? */
 bool actuate_busy(const struct actuate *a);
 

@@ -412,7 +412,7 @@ static void check_halt_poll(struct host *h)
 static void check_ksched(struct host *h)
 {
 	if (exists(h, "/dev/ksched"))
-		say(h, OK, "ksched", "loaded");
+		say(h, OK, "ksched", "loaded: backend auto uses it");
 	else
 		say(h, OK, "ksched",
 		    "not loaded: cpus move in tens of microseconds rather than "

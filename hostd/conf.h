@@ -22,7 +22,8 @@
 #define CONF_KEYS_MAX  32  /* keys of [hostd] and [switch] together */
 
 enum conf_backend {
-	CONF_BACKEND_AUTO, /* cgroup when it can, else libvirt */
+	CONF_BACKEND_AUTO, /* the first of the next three that works */
+	CONF_BACKEND_KSCHED,
 	CONF_BACKEND_CGROUP,
 	CONF_BACKEND_LIBVIRT,
 	CONF_BACKEND_NULL,

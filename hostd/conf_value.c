@@ -17,8 +17,8 @@
 #include "vhost/port.h"
 
 static const char *const idle_words[] = { "sleep", "poll", NULL };
-static const char *const backend_words[] = { "auto", "cgroup", "libvirt",
-					     "null", NULL };
+static const char *const backend_words[] = { "auto",	"ksched", "cgroup",
+					     "libvirt", "null",	  NULL };
 static const char *const class_words[] = { "best-effort", "latency-critical",
 					   NULL };
 

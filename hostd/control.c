@@ -117,6 +117,9 @@ static void add_loop(tel *d, const struct stat_all *s)
 	add_num(d, "moves_done", s->moves_done);
 	add_num(d, "moves_failed", s->moves_failed);
 	add_num(d, "moves_full", s->moves_full);
+	add_num(d, "moves_ksched", s->act.fast);
+	add_num(d, "moves_refused", s->act.refused);
+	add_num(d, "cpusets_widened", s->act.widened);
 	add_num(d, "move_p50_ns", hist_quantile(&s->move_ns, 5000));
 	add_num(d, "move_p99_ns", hist_quantile(&s->move_ns, 9900));
 	add_num(d, "move_max_ns", s->move_ns.max_ns);
@@ -138,7 +141,8 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	rte_tel_data_start_dict(d);
 	add_text(d, "version", s->version);
 	add_text(d, "policy", s->policy);
-	add_text(d, "backend", s->backend);
+	add_text(d, "backend",
+		 s->act.away ? "cgroup (ksched away)" : s->backend);
 	add_text(d, "sensor", s->sensor);
 	add_num(d, "uptime_ns", clock_now_ns() - s->started_ns);
 	add_num(d, "libvirt_up", s->libvirt_up);

@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,10 +44,39 @@ static bool owner_lives(const struct journal_owner *v)
 	return !task_start(v->pid, v->pid, &start) && start == v->start;
 }
 
+/*
+ * An empty cpuset.cpus of v2 means "as the parent"; one that was filled cannot
+ * be emptied while threads are in it (-ENOSPC, seen on Linux 6.1). What the
+ * parent has is the same until that changes. @now: what the file has.
+ * Return: 1 written, 0 it has that already, or -errno.
+ */
+static int empty_put_back(const char *path, const char *now)
+{
+	char dir[CGROUP_PATH_MAX], file[CGROUP_PATH_MAX];
+	char list[CGROUP_VALUE_MAX] = "", *slash;
+	int err;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	for (int up = 0; up < 2; up++) { /* the file, its group */
+		slash = strrchr(dir, '/');
+		if (!slash)
+			return -ENOSPC;
+		*slash = '\0';
+	}
+	err = cgroup_join(file, dir, "cpuset.cpus.effective");
+	if (!err)
+		err = cgroup_read(file, list, sizeof(list));
+	if (err || !strcmp(list, now))
+		return err;
+	err = cgroup_write(path, list);
+	return err ? err : 1;
+}
+
 /* Return: true when the file was written. */
 static bool file_put_back(const struct cgroup_mounts *m, struct journal_item *i)
 {
 	char now[CGROUP_VALUE_MAX];
+	int wrote;
 
 	if (!cgroup_may_write(m, i->path)) {
 		i->err = -EPERM;
@@ -55,8 +85,13 @@ static bool file_put_back(const struct cgroup_mounts *m, struct journal_item *i)
 	i->err = cgroup_read(i->path, now, sizeof(now));
 	if (i->err || !strcmp(now, i->value))
 		return false;
-	i->err = cgroup_write(i->path, i->value);
-	return !i->err;
+	wrote = cgroup_write(i->path, i->value);
+	if (wrote == -ENOSPC && !i->value[0])
+		wrote = empty_put_back(i->path, now);
+	else if (!wrote)
+		wrote = 1;
+	i->err = wrote < 0 ? wrote : 0;
+	return wrote > 0;
 }
 
 /* One sweep over all files. *wrote, *failed: was any written, refused? */

@@ -436,6 +436,7 @@ static void pass(struct loop *l)
 		decide(l, now_ns);
 	actuate_turn(l->conf.actuate);
 	mail(l);
+	actuate_flush(l->conf.actuate, now_ns);
 	if (now_ns >= l->publish_ns) {
 		l->publish_ns = now_ns + PUBLISH_NS;
 		publish(&l->snap, &l->ports);

@@ -192,9 +192,39 @@ static void start_safety(void)
 		log_die("cannot fork the guardian: %s", strerror(-err));
 }
 
+/* The first of these that works here. Return: 0 or the last one's error. */
+static int first_backend(const struct act_conf *c)
+{
+	static const struct {
+		const struct act_ops *ops;
+		const char *without;
+	} choice[] = {
+		{ &act_ksched, "moves take tens of microseconds" },
+		{ &act_cgroup, "moves take milliseconds" },
+		{ &act_libvirt, NULL },
+	};
+	int err = 0;
+
+	for (unsigned i = 0; i < sizeof(choice) / sizeof(choice[0]); i++) {
+		hd.ops = choice[i].ops;
+		err = hd.ops->open(&hd.act, c);
+		if (!err)
+			break;
+		if (err == -ENOENT && hd.ops == &act_ksched)
+			log_info("the module ksched is not loaded: %s",
+				 choice[i].without);
+		else if (choice[i].without)
+			log_warn("backend %s cannot work here (%s): %s",
+				 hd.ops->name, strerror(-err),
+				 choice[i].without);
+	}
+	return err;
+}
+
 static void start_backend(void)
 {
 	static const struct act_ops *const by_conf[] = {
+		[CONF_BACKEND_KSCHED] = &act_ksched,
 		[CONF_BACKEND_CGROUP] = &act_cgroup,
 		[CONF_BACKEND_LIBVIRT] = &act_libvirt,
 		[CONF_BACKEND_NULL] = &act_null,
@@ -211,15 +241,7 @@ static void start_backend(void)
 	int err;
 
 	if (hd.conf.backend == CONF_BACKEND_AUTO) {
-		hd.ops = &act_cgroup;
-		err = hd.ops->open(&hd.act, &c);
-		if (err) {
-			log_warn("backend cgroup cannot work here (%s): using "
-				 "libvirt, milliseconds a move",
-				 strerror(-err));
-			hd.ops = &act_libvirt;
-			err = hd.ops->open(&hd.act, &c);
-		}
+		err = first_backend(&c);
 	} else {
 		hd.ops = by_conf[hd.conf.backend];
 		err = hd.ops->open(&hd.act, &c);
@@ -412,9 +434,18 @@ static int reload(char *text, size_t size)
 	return 0;
 }
 
+static void turn_backend(void)
+{
+	if (hd.ops->turn)
+		hd.ops->turn(hd.act, clock_now_ns());
+	if (hd.ops->count)
+		hd.ops->count(hd.act, &stat_hostd.act);
+}
+
 static void run(void)
 {
 	while (!stop_asked) {
+		turn_backend();
 		virt_turn(hd.virt, TURN_MS);
 		vms_pump(hd.vms);
 		reload_serve(reload);

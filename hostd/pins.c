@@ -92,6 +92,18 @@ static int note_original(struct pins *p, const struct pinsync_job *job)
 	return 0;
 }
 
+static int pin(struct pins *p, const struct pinsync_job *job)
+{
+	int err;
+
+	if (p->ops->pinning)
+		p->ops->pinning(p->act, job->uuid, job->index, false);
+	err = virt_pin(*p->virt, job->uuid, job->index, &job->mask);
+	if (p->ops->pinning)
+		p->ops->pinning(p->act, job->uuid, job->index, true);
+	return err;
+}
+
 void pins_turn(struct pins *p, struct vms *vms, uint64_t stable_ns,
 	       uint64_t now_ns)
 {
@@ -107,7 +119,7 @@ void pins_turn(struct pins *p, struct vms *vms, uint64_t stable_ns,
 		return;
 	err = note_original(p, &job);
 	if (!err)
-		err = virt_pin(*p->virt, job.uuid, job.index, &job.mask);
+		err = pin(p, &job);
 	if (err)
 		log_limited(LOG_LEVEL_WARN,
 			    "libvirt does not take the pin of vcpu %u of %s: "

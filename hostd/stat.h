@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "act.h"
 #include "hl/bounds.h"
 #include "hl/cpumask.h"
 #include "hl/hist.h"
@@ -61,6 +62,7 @@ struct stat_all {
 	uint64_t started_ns;
 	char policy[32], backend[32]; /* (control) */
 	char version[32];	      /* (control) */
+	struct act_count act;	      /* (control) what the backend did */
 	bool libvirt_up;	      /* (control) */
 	char sensor[160];	      /* (control) "on", or why there is none */
 	uint64_t reloads, reloads_refused; /* (control) */

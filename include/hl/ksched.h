@@ -132,7 +132,9 @@ struct ksched_commit {
 #define KSCHED_BEAT   _IO(KSCHED_MAGIC, 5) /* I am alive; others say so too */
 
 /*
- * What became of a move. err:
+ * What became of a move. Moves of one thread are carried out in the order they
+ * were sent; an overtaken one may be answered before the one that was under way
+ * when it was sent. err:
  *	0	   the thread may run on those cpus and no others, and is there
  *	-ECANCELED a newer move of this thread came before it was begun
  *	-ESRCH	   the thread has ended, or the slot holds none

@@ -9,6 +9,8 @@
  *	ioctl ---> thread.want ---> worker.asked[role] ---interrupt---> worker
  *	ring  <--- answer <--- affinity set <--- on the cpu the thread is on <-'
  *
+ * (A thread that sleeps is on none: these all go to one cpu.)
+ *
  * Every cpu has a worker, a kernel thread of the FIFO class. That it runs is
  * what pushes the vcpu off: the vcpu is then queued and no longer running, and
  * a queued task is moved to another cpu under that one's run queue lock, with
@@ -140,29 +142,39 @@ static struct thread *worker_pop(struct worker *w)
 	return t;
 }
 
-/* Where a thread is; anywhere when it has ended: who looks will find out. */
-static unsigned int thread_cpu(const struct thread *t)
+/*
+ * Whose list a thread goes into: that of the cpu it is on. One that sleeps is
+ * on no cpu, anybody can change its affinity without waiting: all that sleep go
+ * to the same one, *@gather, so that a batch interrupts few. One that has ended
+ * goes anywhere: who looks will find out.
+ */
+static unsigned int thread_cpu(const struct thread *t, u16 *gather)
 {
+	unsigned int cpu = cpumask_first(cpu_online_mask);
 	struct task_struct *p;
-	unsigned int cpu;
 
 	rcu_read_lock();
 	p = pid_task(t->pid, PIDTYPE_PID);
-	cpu = p ? task_cpu(p) : cpumask_first(cpu_online_mask);
+	if (p)
+		cpu = task_cpu(p);
+	if (p && !READ_ONCE(p->on_rq)) {
+		if (*gather == CPU_NONE)
+			*gather = cpu;
+		cpu = *gather;
+	}
 	rcu_read_unlock();
 	return cpu;
 }
 
-/* Into the list of the cpu it is on. Return: cpu to interrupt, or CPU_NONE. */
-static u16 thread_send(struct thread *t)
+/* Return: the cpu to interrupt, or CPU_NONE. */
+static u16 thread_send(struct thread *t, u16 *gather)
 {
-	unsigned int cpu = thread_cpu(t);
+	unsigned int cpu = thread_cpu(t, gather);
 	bool kick = false;
 
 	if (worker_push(cpu, t, &kick))
 		return kick ? cpu : CPU_NONE;
-	/* That cpu is going or gone. One is always there: the cpu that parks
-	 * the last but one worker has a worker of its own. */
+	/* That cpu is going or gone; there is always one that is not. */
 	for (;;)
 		for_each_online_cpu (cpu)
 			if (worker_push(cpu, t, &kick))
@@ -179,6 +191,13 @@ static void worker_kick(u16 cpu)
 	if (cpu != CPU_NONE)
 		smp_call_function_single_async(cpu,
 					       &per_cpu_ptr(&worker, cpu)->csd);
+}
+
+static void thread_send_now(struct thread *t)
+{
+	u16 gather = CPU_NONE;
+
+	worker_kick(thread_send(t, &gather));
 }
 
 /* --- carrying out; the worker -------------------------------------------- */
@@ -242,7 +261,7 @@ static void hand_on(struct thread *t, const struct ksched_move *m, u64 asked_ns)
 	spin_lock(&s->ring_lock);
 	s->page->forwarded++;
 	spin_unlock(&s->ring_lock);
-	worker_kick(thread_send(t));
+	thread_send_now(t);
 }
 
 static void finish(struct thread *t)
@@ -256,7 +275,7 @@ static void finish(struct thread *t)
 	t->role = t->want.role;
 	spin_unlock(&t->lock);
 	if (again) {
-		worker_kick(thread_send(t));
+		thread_send_now(t);
 		return;
 	}
 	/* The session may be freed after this. */
@@ -342,7 +361,7 @@ static void worker_park(unsigned int cpu)
 	w->open = false;
 	spin_unlock(&w->lock);
 	while ((t = worker_pop(w)))
-		worker_kick(thread_send(t));
+		thread_send_now(t);
 }
 
 static struct smp_hotplug_thread worker_threads = {
@@ -388,7 +407,8 @@ void move_wait_all(struct session *s)
 /* --- sending; the committing thread -------------------------------------- */
 
 /* Note a move and queue its thread. Return: cpu to interrupt, or CPU_NONE. */
-static u16 ask(struct session *s, const struct ksched_move *m, u64 now_ns)
+static u16 ask(struct session *s, const struct ksched_move *m, u64 now_ns,
+	       u16 *gather)
 {
 	unsigned int here = raw_smp_processor_id();
 	struct thread *t;
@@ -416,7 +436,7 @@ static u16 ask(struct session *s, const struct ksched_move *m, u64 now_ns)
 	spin_unlock(&t->lock);
 	if (what == ASK_REFUSE)
 		ring_answer(s, m, -ESRCH, here, now_ns);
-	return what == ASK_SEND ? thread_send(t) : CPU_NONE;
+	return what == ASK_SEND ? thread_send(t, gather) : CPU_NONE;
 }
 
 /* All lists first, then the interrupts: a cpu with two moves gets one. */
@@ -424,9 +444,10 @@ static void send(struct session *s, unsigned int count)
 {
 	u64 now_ns = ktime_get_ns();
 	unsigned int i, sent = 0;
+	u16 gather = CPU_NONE;
 
 	for (i = 0; i < count; i++)
-		s->kick[i] = ask(s, &s->batch[i], now_ns);
+		s->kick[i] = ask(s, &s->batch[i], now_ns, &gather);
 	for (i = 0; i < count; i++) {
 		worker_kick(s->kick[i]);
 		sent += s->kick[i] != CPU_NONE;

@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "policy/policy.h"
 #include "task.h"
+#include "tests/edge/act_stage.h"
 #include "tests/fake/fake_cgroup.h"
 
 #define UUID	"0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -254,6 +255,33 @@ static void test_widen(void **unused)
 	act_cgroup.release(act, vm.vm);
 	fake_state(&machine, after, sizeof(after));
 	assert_string_equal(after, before);
+	stop();
+}
+
+/* On v2 a cpuset that was empty cannot be emptied again: it gets what its
+ * parent has. */
+static void test_empty_cpuset(void **unused)
+{
+	char path[512], own[8], all[64];
+	FILE *f;
+
+	(void)unused;
+	start(FAKE_V2, VM_CLASS_LATENCY_CRITICAL);
+	snprintf(own, sizeof(own), "%u", cpu[0]);
+	snprintf(all, sizeof(all), "%s", fake_get("around"));
+	snprintf(path, sizeof(path), "%s%s", fake_root(),
+		 fake_host_path("vcpu0"));
+	strcpy(strstr(path, "vcpu0"), "cpuset.cpus.effective");
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "%s\n", all);
+	fclose(f);
+	fake_put("vcpu0", "");
+	assert_int_equal(act_cgroup.adopt(act, &vm), 0);
+	fake_put("vcpu0", own); /* libvirt's pin */
+	act_cgroup.release(act, vm.vm);
+	assert_string_equal(fake_get("vcpu0"), all);
+	assert_false(journal_there());
 	stop();
 }
 
@@ -774,6 +802,21 @@ static void test_full(void **unused)
 	stop();
 }
 
+/* --- what is asked of act_ksched too ------------------------------------- */
+
+static void test_cases(void **unused)
+{
+	struct act_stage s = { .name = "cgroup",
+			       .ops = &act_cgroup,
+			       .begin = stage_begin,
+			       .end = stage_end,
+			       .kill = stage_kill,
+			       .narrow = stage_narrow };
+
+	(void)unused;
+	act_cases_run(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -781,6 +824,7 @@ int main(void)
 		cmocka_unit_test(test_class_change),
 		cmocka_unit_test(test_was_idle),
 		cmocka_unit_test(test_widen),
+		cmocka_unit_test(test_empty_cpuset),
 		cmocka_unit_test(test_widen_follows_room),
 		cmocka_unit_test(test_widen_bounds),
 		cmocka_unit_test(test_widen_refused),
@@ -795,6 +839,7 @@ int main(void)
 		cmocka_unit_test(test_open_fails),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_cases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,10 @@ static int fill(void **state)
 	strcpy(stat_hostd.policy, "slo");
 	strcpy(stat_hostd.version, "1.2");
 	strcpy(stat_hostd.sensor, "on");
+	strcpy(stat_hostd.backend, "ksched");
+	stat_hostd.act.fast = 40;
+	stat_hostd.act.refused = 2;
+	stat_hostd.act.widened = 3;
 	for (unsigned i = 0; i < CPU_MAX; i++) {
 		stat_hostd.cpu[i].owner = VCPU_NONE;
 		stat_hostd.cpu[i].owner_vm = VM_NONE;
@@ -171,6 +175,9 @@ static const struct {
 	{ "/heighliner/cpu,1x", "null" },
 	{ "/heighliner/cpu", "null" },
 	{ "/heighliner/info", "\"policy\":\"slo\"" },
+	{ "/heighliner/info", "\"backend\":\"ksched\"" },
+	{ "/heighliner/info",
+	  "\"moves_ksched\":40,\"moves_refused\":2,\"cpusets_widened\":3" },
 	{ "/heighliner/info", "\"vms\":2," },
 	{ "/heighliner/info", "\"cpus_managed\":3,\"cpus_owned\":2," },
 	{ "/heighliner/log", "\"next\":0,\"first\":0,\"count\":0," },
@@ -328,6 +335,11 @@ static void test_hostctl(void **state)
 	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  held"));
 	out = hostctl(0, "info", NULL);
 	assert_non_null(strstr(out, "cpus managed       3\n"));
+	assert_non_null(strstr(out, "backend            ksched\n"));
+	assert_non_null(strstr(out, "ksched refused     2\n"));
+	stat_hostd.act.away = true;
+	out = hostctl(0, "info", NULL);
+	assert_non_null(strstr(out, "backend            cgroup (ksched away)"));
 	reload_rc = 0;
 	strcpy(reload_text, "nothing changed");
 	out = hostctl(0, "reload", NULL);

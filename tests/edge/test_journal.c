@@ -154,7 +154,7 @@ static const struct {
 	{ "narrowed again, children first", FAKE_V1, "0", "0", "0", false },
 	{ "widened again, parent first", FAKE_V1, "0-1", "0-1", "0-1", true },
 	{ "each another way", FAKE_V1, "0-1", "0", "1", false },
-	{ "v2, an empty list", FAKE_V2, "", "0-1", "0", false },
+	{ "v2", FAKE_V2, "0-1", "0-1", "0", false },
 	{ "in a container", FAKE_V1_CONTAINER, "0", "0", "0", false },
 };
 

@@ -6,7 +6,8 @@
  *	cpu.idle	sets the weight: 3 (v1), 0 (v2) if 1; default if 0
  *	cpu.shares etc.	EINVAL while cpu.idle is 1
  *	cpuset.cpus	v1: EACCES when not within the parent's, EBUSY when a
- *			child's is not within it; then the threads follow
+ *			child's is not within it; v2: ENOSPC when it had cpus
+ *			and would have none; then the threads follow
  * sched_setaffinity(2) is wrapped to leave out what the thread's cpuset lacks.
  */
 #include "fake_cgroup.h"
@@ -198,13 +199,20 @@ static struct cpumask mask_of(const char *name)
 	return m;
 }
 
-/* The rules of cgroup v1 for a cpuset that would hold @list. */
+static const char *held(const char *path)
+{
+	static char value[CGROUP_VALUE_MAX];
+
+	return cgroup_read(path, value, sizeof(value)) ? "" : value;
+}
+
+/* The rules for a cpuset that would hold @list. */
 static int cpuset_rule(const char *path, const char *list)
 {
 	struct cpumask m, other;
 
 	if (is_v2())
-		return 0;
+		return *list || !*held(path) ? 0 : ENOSPC;
 	if (cpulist_parse(list, &m))
 		return EINVAL;
 	if (!strcmp(path, fake_host_path("vm"))) {
