@@ -170,6 +170,13 @@ bench: $(BENCH:%=bench-%) $(BENCH_SCRIPTS:%=bench-%) ## every bench; one alone: 
 it: all $(IT_BINS) ## integration tests: real guests, libvirt, sensors (root)
 	$(Q)$(SUDO) env O=$(abspath $(O)) tests/it/with-libvirt tests/run.sh $(sort $(IT))
 
+.PHONY: lab lab-test
+lab: all ksched-module $(LAB_BINS) ## a shell on a virtual KVM host of 8 cpus (root)
+	$(Q)$(SUDO) env O=$(abspath $(O)) scripts/lab $(LAB_ARGS) --shell
+
+lab-test: all ksched-module $(LAB_BINS) ## ksched, KVM and cgroup v2 on such a host (root)
+	$(Q)$(SUDO) env O=$(abspath $(O)) tests/lab/run $(LAB_CASES)
+
 .PHONY: man-check
 man-check: ## the manual pages are well-formed
 	$(call say,MAN,docs/*.4 docs/*.5 docs/*.8)

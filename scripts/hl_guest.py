@@ -4,6 +4,7 @@
 class Guest starts and stops it and follows its console; class Progress turns
 what an antagonist prints there into work done between two points in time.
 """
+import os
 import pathlib
 import re
 import subprocess
@@ -12,6 +13,9 @@ import time
 import hl_domain
 
 URI = "qemu:///system"
+# How much longer everything may take here. scripts/lab says so: its cpus are
+# emulated, and wait for their turn on few real ones.
+SLOW = int(os.environ.get("HL_SLOW", 1))
 PROGRESS = re.compile(r"time_ns (\d+) loops (\d+)\s*$")
 
 
@@ -28,12 +32,12 @@ def run(*command, check=True, timeout=60):
     words = [str(word) for word in command]
     try:
         done = subprocess.run(words, capture_output=True, text=True,
-                              timeout=timeout, check=False)
+                              timeout=timeout * SLOW, check=False)
     except FileNotFoundError as error:
         raise LabError(f"{words[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{' '.join(words)}: no end after {timeout} s") \
-            from error
+        raise LabError(f"{' '.join(words)}: no end after "
+                       f"{timeout * SLOW} s") from error
     if check and done.returncode:
         raise LabError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
@@ -45,6 +49,7 @@ def virsh(*command, check=True):
 
 def wait_for(what, condition, seconds, every=0.05):
     """Wait until condition() is true; it may raise LabError to give up."""
+    seconds *= SLOW
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

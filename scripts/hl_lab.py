@@ -19,7 +19,7 @@ import subprocess
 import time
 
 import hl_domain
-from hl_guest import URI, Guest, LabError, run, say, virsh, wait_for
+from hl_guest import SLOW, URI, Guest, LabError, run, say, virsh, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -133,8 +133,8 @@ class Lab:
         def answers():
             try:
                 done = subprocess.run(["virsh", "-q", "-c", URI, "version"],
-                                      capture_output=True, timeout=30,
-                                      check=False)
+                                      capture_output=True, check=False,
+                                      timeout=30 * SLOW)
             except subprocess.TimeoutExpired as error:
                 raise LabError("libvirtd hangs: restart it") from error
             return done.returncode == 0
@@ -240,7 +240,7 @@ class Lab:
             return
         self.hostd.terminate()
         try:
-            self.hostd.wait(10)
+            self.hostd.wait(10 * SLOW)
         except subprocess.TimeoutExpired:
             self.hostd.kill()
             self.hostd.wait()

@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True  # as root it would litter the source tree
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "scripts"))
 
-from hl_guest import LabError, say, virsh, wait_for
+from hl_guest import SLOW, LabError, say, virsh, wait_for
 from hl_lab import Lab, catch_signals
 
 PORT = 7000
@@ -256,7 +256,7 @@ class Host(Lab):
     def stop_cleanly(self):
         """SIGTERM, and hostd ends with 0 by itself."""
         self.hostd.terminate()
-        code = self.hostd.wait(15)
+        code = self.hostd.wait(15 * SLOW)
         check(code == 0, f"hostd ended with {code}:\n" +
               read(self.dir / "hostd.log")[-2000:])
         self.hostd = None
@@ -341,8 +341,10 @@ def address(lab, name):
 
 
 def main(test, name, net, **lab_options):
-    """Run test(lab) in a Lab and exit."""
+    """Run test(lab) in a Lab and exit. HL_HOST_CPUS: where everything but the
+    guests' vcpus runs; a host of many cpus has more than one to give."""
     catch_signals()
+    lab_options.setdefault("host_cpus", os.environ.get("HL_HOST_CPUS", "0"))
     build = pathlib.Path(os.environ.get("O", HERE.parent.parent / "build"))
     started = time.monotonic()
     lab = None

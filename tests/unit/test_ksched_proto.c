@@ -202,69 +202,77 @@ static void test_move(void **unused)
 	}
 }
 
-/* Masks of up to 64 cpus in hexadecimal; what is known and allowed after. */
-static void test_bound(void **unused)
+/* Masks of up to 64 cpus in hexadecimal. */
+static void test_look(void **unused)
 {
 	static const struct {
 		const char *what;
-		uint64_t bound, set, now, away;
-		bool changed;
-		uint64_t bound_after;
+		uint64_t had, bound, set, now, away;
+		bool displaced, others;
+		uint64_t had_after, bound_after;
 	} rows[] = {
-		{ "as we left it", 0xff, 0x04, 0x04, 0, false, 0xff },
-		{ "narrowed by others", 0xff, 0xff, 0x03, 0, true, 0x03 },
-		{ "widened by others", 0x03, 0x01, 0xff, 0, true, 0xff },
-		{ "moved by others", 0x03, 0x01, 0x30, 0, true, 0x30 },
-		{ "widened by the kernel, its cpu went", 0xff, 0x80, 0x7f, 0x80,
-		  true, 0xff },
-		{ "narrowed, a cpu away meanwhile", 0x8f, 0x01, 0x03, 0x80,
-		  true, 0x83 },
-		{ "away and never allowed", 0x0f, 0x01, 0x03, 0x80, true,
-		  0x03 },
+		{ "as we left it", 0xff, 0xff, 0x04, 0x04, 0, false, false,
+		  0xff, 0xff },
+		{ "narrowed by others", 0xff, 0xff, 0xff, 0x03, 0, false, true,
+		  0x03, 0x03 },
+		{ "narrow when handed over, widened by others", 0x03, 0x03,
+		  0x01, 0xff, 0, false, true, 0xff, 0xff },
+		{ "moved by others", 0x03, 0x03, 0x01, 0x30, 0, false, true,
+		  0x30, 0x30 },
+		{ "its cpu went: the kernel widened it", 0x0c, 0x0f, 0x08, 0xf7,
+		  0x08, true, false, 0x0c, 0x0f },
+		{ "its cpu went and is back", 0x0c, 0x0f, 0x08, 0xff, 0, true,
+		  false, 0x0c, 0x0f },
+		{ "cpuset without a cpu that is away", 0xff, 0xff, 0x01, 0x7f,
+		  0x80, false, true, 0xff, 0xff },
+		{ "narrowed, a cpu away meanwhile", 0x8f, 0x8f, 0x01, 0x03,
+		  0x80, false, true, 0x83, 0x83 },
+		{ "away and never allowed", 0x0f, 0x0f, 0x01, 0x03, 0x80, false,
+		  true, 0x03, 0x03 },
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct ksched_mask bound = { { rows[i].bound } };
-		struct ksched_mask set = { { rows[i].set } };
+		struct affinity a = { .had = { { rows[i].had } },
+				      .bound = { { rows[i].bound } },
+				      .set = { { rows[i].set } } };
 		const struct ksched_mask now = { { rows[i].now } };
 		const struct ksched_mask away = { { rows[i].away } };
 
 		print_message("%s\n", rows[i].what);
-		assert_int_equal(bound_update(&bound, &set, &now, &away),
-				 rows[i].changed);
-		assert_int_equal(bound.word[0], rows[i].bound_after);
-		assert_int_equal(set.word[0], rows[i].now);
+		assert_int_equal(
+		    affinity_look(&a, &now, &away, rows[i].displaced),
+		    rows[i].others);
+		assert_int_equal(a.had.word[0], rows[i].had_after);
+		assert_int_equal(a.bound.word[0], rows[i].bound_after);
+		assert_int_equal(a.set.word[0], rows[i].now);
 	}
 }
 
-static void test_restore(void **unused)
+static void test_back(void **unused)
 {
 	static const struct {
 		const char *what;
-		uint64_t had, bound, now;
+		uint64_t had, bound, set;
 		bool does;
 		uint64_t back;
 	} rows[] = {
 		{ "nobody else touched it", 0xff, 0xff, 0x04, true, 0xff },
 		{ "never moved", 0xff, 0xff, 0xff, false, 0 },
-		{ "narrowed by others", 0x0f, 0x3c, 0x3c, true, 0x0c },
-		{ "narrowed by others, then moved", 0x0e, 0x06, 0x04, true,
-		  0x06 },
-		{ "others gave back already", 0xff, 0xff, 0xff, false, 0 },
+		{ "bound is narrower now", 0x0e, 0x06, 0x04, true, 0x06 },
 		{ "nothing in common", 0x0f, 0x30, 0x30, false, 0 },
-		{ "its cpu is away", 0x80, 0xff, 0x7f, true, 0x80 },
+		{ "the kernel widened it", 0x80, 0xff, 0x7f, true, 0x80 },
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct ksched_mask back = { { rows[i].had } };
-		const struct ksched_mask bound = { { rows[i].bound } };
-		const struct ksched_mask now = { { rows[i].now } };
+		const struct affinity a = { .had = { { rows[i].had } },
+					    .bound = { { rows[i].bound } },
+					    .set = { { rows[i].set } } };
+		struct ksched_mask back;
 
 		print_message("%s\n", rows[i].what);
-		assert_int_equal(restore_mask(&back, &bound, &now),
-				 rows[i].does);
+		assert_int_equal(affinity_back(&a, &back), rows[i].does);
 		if (rows[i].does)
 			assert_int_equal(back.word[0], rows[i].back);
 	}
@@ -321,8 +329,8 @@ int main(void)
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_move),
-		cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_masks_every_word),
 		cmocka_unit_test(test_silence),
 	};
