@@ -16,15 +16,16 @@
  * move beyond the bound is refused, never forced.
  *
  * Whoever else changes a thread's affinity wins: the next move of that thread
- * finds it changed, takes the change as the new bound, and is answered
- * -ESTALE; the one after that is carried out within the new bound. (Cpus that
- * are offline just then stay in the bound: the kernel takes them out of an
- * affinity by itself.)
+ * finds it changed, takes the change as the new bound and as what the thread
+ * gets back in the end, and is answered -ESTALE; the one after that is carried
+ * out within the new bound. (Not so what the kernel does when a thread's last
+ * cpu goes offline, and what goes by KSCHED_LEARN.)
  *
  * The end of a session, however it comes (close, a caller gone silent, the
  * module told to drain), gives every thread the affinity it had when handed
- * over, as far as that is within its bound. After the end every ioctl answers
- * -ESHUTDOWN; close, and open again for a new session.
+ * over, or that others gave it since, as far as that is within its bound. After
+ * the end every ioctl answers -ESHUTDOWN; close, and open again for a new
+ * session.
  *
  * Any ioctl: -ENOTCONN before KSCHED_START, -ENOTTY for an unknown one,
  * -EFAULT for a bad address, -EINVAL for a reserved field set. open(2): -EPERM

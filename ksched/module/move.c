@@ -75,13 +75,6 @@ void mask_from_kernel(struct ksched_mask *out, const struct cpumask *m)
 		out->word[cpu / 64] |= 1ull << (cpu % 64);
 }
 
-void mask_away(struct ksched_mask *out)
-{
-	mask_from_kernel(out, cpu_active_mask);
-	for (unsigned int i = 0; i < KSCHED_MASK_WORDS; i++)
-		out->word[i] = ~out->word[i];
-}
-
 /* cpus of @m that there are; the kernel's width is not ours. */
 static void mask_to_kernel(struct cpumask *out, const struct ksched_mask *m)
 {
@@ -103,6 +96,44 @@ int task_set(struct task_struct *p, const struct ksched_mask *m,
 		return -ENODEV;
 	err = set_cpus_allowed_ptr(p, scratch);
 	return err == -EINVAL ? -ENODEV : err; /* the last one went just now */
+}
+
+/* --- what others did to a thread ----------------------------------------- */
+
+/* Which cpu went when, in cpus gone so far. Written where one is parked, and
+ * only one goes at a time. */
+static u64 gone_at[KSCHED_CPUS_MAX];
+static u64 gone_cnt;
+
+u64 cpus_gone(void)
+{
+	return READ_ONCE(gone_cnt);
+}
+
+/* Have all cpus of @m gone since? Then the kernel took the thread off them. */
+static bool all_gone(const struct ksched_mask *m, u64 since)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (m->word[cpu / 64] >> (cpu % 64) & 1 && cpu_active(cpu) &&
+		    READ_ONCE(gone_at[cpu]) <= since)
+			return false;
+	return true;
+}
+
+bool thread_look(struct thread *t, const struct task_struct *p)
+{
+	struct ksched_mask now, away;
+
+	mask_from_kernel(&now, &p->cpus_mask);
+	if (mask_equal(&now, &t->affinity.set))
+		return false;
+	mask_from_kernel(&away, cpu_active_mask);
+	for (unsigned int i = 0; i < KSCHED_MASK_WORDS; i++)
+		away.word[i] = ~away.word[i];
+	return affinity_look(&t->affinity, &now, &away,
+			     all_gone(&t->affinity.set, t->set_at));
 }
 
 /* --- lists --------------------------------------------------------------- */
@@ -210,7 +241,8 @@ static void thread_send_now(struct thread *t)
 static int carry_out(struct thread *t, const struct ksched_move *m,
 		     struct task_struct *p, unsigned int hops)
 {
-	struct ksched_mask now, away;
+	struct ksched_mask now;
+	u64 gone = cpus_gone();
 	int err = 0;
 
 	if (READ_ONCE(t->session->over))
@@ -218,12 +250,10 @@ static int carry_out(struct thread *t, const struct ksched_move *m,
 	if (hops < HOPS_MAX && READ_ONCE(p->on_cpu) &&
 	    task_cpu(p) != raw_smp_processor_id())
 		return -EAGAIN;
-	mask_away(&away);
 	spin_lock(&t->lock);
-	mask_from_kernel(&now, &p->cpus_mask);
-	if (bound_update(&t->bound, &t->set, &now, &away))
+	if (thread_look(t, p))
 		err = -ESTALE;
-	else if (!mask_subset(&m->mask, &t->bound))
+	else if (!mask_subset(&m->mask, &t->affinity.bound))
 		err = -EXDEV;
 	spin_unlock(&t->lock);
 	if (err)
@@ -231,13 +261,16 @@ static int carry_out(struct thread *t, const struct ksched_move *m,
 	err = task_set(p, &m->mask, &this_cpu_ptr(&worker)->scratch);
 	if (err)
 		return err;
-	mask_from_kernel(&now, &p->cpus_mask);
-	spin_lock(&t->lock);
-	t->set = now;
-	spin_unlock(&t->lock);
 	/* From Linux 6.2 on a mask that was set by sched_setaffinity(2) stays a
 	 * limit of its own: what the kernel cut off is beyond the bound. */
-	return mask_subset(&m->mask, &now) ? 0 : -EXDEV;
+	mask_from_kernel(&now, &p->cpus_mask);
+	if (!mask_subset(&m->mask, &now))
+		err = -EXDEV;
+	spin_lock(&t->lock);
+	t->affinity.set = err ? now : m->mask;
+	t->set_at = gone;
+	spin_unlock(&t->lock);
+	return err;
 }
 
 /* The thread runs elsewhere: back to queued, in that cpu's list. */
@@ -360,6 +393,8 @@ static void worker_park(unsigned int cpu)
 	spin_lock(&w->lock);
 	w->open = false;
 	spin_unlock(&w->lock);
+	WRITE_ONCE(gone_at[cpu], gone_cnt + 1);
+	WRITE_ONCE(gone_cnt, gone_cnt + 1);
 	while ((t = worker_pop(w)))
 		thread_send_now(t);
 }

@@ -152,42 +152,49 @@ static inline int move_check(const struct ksched_move *m)
 	return 0;
 }
 
+/* What is known of a thread's affinity. */
+struct affinity {
+	struct ksched_mask had;	  /* what it gets back */
+	struct ksched_mask bound; /* cpus shown to be allowed */
+	struct ksched_mask set;	  /* what it was when we looked or set last */
+};
+
 /*
- * bound_update() - Somebody else may have changed the affinity: they know
- *better
- * @bound: in, out: cpus the kernel has shown to be allowed
- * @set: in, out: the affinity as we know it
- * @now: the affinity as it is
- * @away: cpus not in use: that these are missing in @now says nothing, the
- *	  kernel takes them out by itself
- * Return: did anybody?
+ * affinity_look() - Take in what the thread's affinity is now
+ * @now: as the kernel has it
+ * @away: cpus not in use
+ * @displaced: all cpus of @a->set have gone since: the kernel itself gave the
+ *	       thread others, which says nothing of what anybody wants
+ * Return: true when somebody else has set it. They know better: it is what the
+ * thread gets back, and all it may have. (Cpus that are away stay in both: the
+ * kernel leaves them out by itself.)
  */
-static inline bool bound_update(struct ksched_mask *bound,
-				struct ksched_mask *set,
-				const struct ksched_mask *now,
-				const struct ksched_mask *away)
+static inline bool affinity_look(struct affinity *a,
+				 const struct ksched_mask *now,
+				 const struct ksched_mask *away, bool displaced)
 {
-	if (mask_equal(now, set))
+	if (mask_equal(now, &a->set))
 		return false;
-	*set = *now;
-	mask_keep(bound, away);
-	mask_add(bound, now);
+	a->set = *now;
+	if (displaced)
+		return false;
+	mask_keep(&a->had, away);
+	mask_add(&a->had, now);
+	mask_keep(&a->bound, away);
+	mask_add(&a->bound, now);
 	return true;
 }
 
 /*
- * restore_mask() - What a thread gets back
- * @back: in: what it had when handed over; out: what it shall have
- * @bound: cpus that are allowed, brought up to date
- * @now: the affinity as it is
+ * affinity_back() - What a thread gets back, after affinity_look()
  * Return: false when it shall be left alone.
  */
-static inline bool restore_mask(struct ksched_mask *back,
-				const struct ksched_mask *bound,
-				const struct ksched_mask *now)
+static inline bool affinity_back(const struct affinity *a,
+				 struct ksched_mask *back)
 {
-	mask_keep(back, bound);
-	return !mask_empty(back) && !mask_equal(back, now);
+	*back = a->had;
+	mask_keep(back, &a->bound);
+	return !mask_empty(back) && !mask_equal(back, &a->set);
 }
 
 /* Has the caller been silent for too long? All in ns of one clock. */

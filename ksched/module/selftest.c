@@ -52,31 +52,33 @@ static void test_states(void)
 static const struct {
 	const char *what;
 	u64 had, bound, set, now;
+	bool displaced;
 	u64 back; /* 0: left alone */
-} restore_cases[] = {
-	{ "give back, untouched", 0xff, 0xff, 0x04, 0x04, 0xff },
-	{ "give back, never moved", 0xff, 0xff, 0xff, 0xff, 0 },
-	{ "give back, narrowed by others", 0x0f, 0xff, 0x04, 0x3c, 0x0c },
-	{ "give back, narrowed long ago", 0x0f, 0x0c, 0x04, 0x04, 0x0c },
-	{ "give back, nothing in common", 0x0f, 0x0f, 0x04, 0x30, 0 },
+} back_cases[] = {
+	{ "back, untouched", 0xff, 0xff, 0x04, 0x04, false, 0xff },
+	{ "back, never moved", 0xff, 0xff, 0xff, 0xff, false, 0 },
+	{ "back, others set it", 0x0f, 0xff, 0x04, 0x3c, false, 0 },
+	{ "back, its cpu went", 0x0c, 0xff, 0x04, 0xfb, true, 0x0c },
+	{ "back, bound narrowed", 0x0f, 0x0c, 0x04, 0x04, false, 0x0c },
 };
 
-static void test_restore(void)
+static void test_back(void)
 {
 	const struct ksched_mask away = { { 0 } };
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(restore_cases); i++) {
-		struct ksched_mask back = { { restore_cases[i].had } };
-		struct ksched_mask bound = { { restore_cases[i].bound } };
-		struct ksched_mask set = { { restore_cases[i].set } };
-		const struct ksched_mask now = { { restore_cases[i].now } };
+	for (unsigned int i = 0; i < ARRAY_SIZE(back_cases); i++) {
+		struct affinity a = { .had = { { back_cases[i].had } },
+				      .bound = { { back_cases[i].bound } },
+				      .set = { { back_cases[i].set } } };
+		const struct ksched_mask now = { { back_cases[i].now } };
+		struct ksched_mask back;
 		bool does;
 
-		bound_update(&bound, &set, &now, &away);
-		does = restore_mask(&back, &bound, &now);
-		check(does == !!restore_cases[i].back &&
-			  (!does || back.word[0] == restore_cases[i].back),
-		      restore_cases[i].what);
+		affinity_look(&a, &now, &away, back_cases[i].displaced);
+		does = affinity_back(&a, &back);
+		check(does == !!back_cases[i].back &&
+			  (!does || back.word[0] == back_cases[i].back),
+		      back_cases[i].what);
 	}
 }
 
@@ -150,7 +152,7 @@ int selftest_run(void)
 	if (err)
 		return err;
 	test_states();
-	test_restore();
+	test_back();
 	test_masks();
 	test_ring(s);
 	test_add(s);

@@ -86,15 +86,17 @@ static int thread_now(const struct thread *t, struct ksched_mask *now)
 static void thread_give_back(struct session *s, struct thread *t)
 {
 	struct task_struct *p = get_pid_task(t->pid, PIDTYPE_PID);
-	struct ksched_mask now, away;
+	struct ksched_mask back;
+	bool does;
 
 	if (p) {
-		mask_away(&away);
-		mask_from_kernel(&now, &p->cpus_mask);
-		bound_update(&t->bound, &t->set, &now, &away);
+		spin_lock(&t->lock);
+		thread_look(t, p);
+		does = affinity_back(&t->affinity, &back);
+		spin_unlock(&t->lock);
 		/* -ENODEV: all it had are away; it stays where it is. */
-		if (restore_mask(&t->had, &t->bound, &now))
-			task_set(p, &t->had, &s->scratch);
+		if (does)
+			task_set(p, &back, &s->scratch);
 		put_task_struct(p);
 	}
 	put_pid(t->pid);
@@ -123,18 +125,19 @@ int session_add(struct session *s, struct ksched_add *a)
 		goto err_pid;
 	t = &s->thread[slot];
 	t->pid = pid;
-	err = thread_now(t, &t->had);
+	t->set_at = cpus_gone();
+	err = thread_now(t, &t->affinity.had);
 	if (err)
 		goto err_pid;
 	spin_lock(&t->lock);
-	t->bound = t->had;
-	t->set = t->had;
+	t->affinity.bound = t->affinity.had;
+	t->affinity.set = t->affinity.had;
 	t->hops = 0;
 	t->state = THREAD_IDLE;
 	spin_unlock(&t->lock);
 	mutex_unlock(&s->lock);
 	a->slot = slot;
-	a->had = t->had;
+	a->had = t->affinity.had;
 	return 0;
 
 err_pid:
@@ -184,11 +187,11 @@ int session_learn(struct session *s, const struct ksched_learn *a)
 	if (t->state != THREAD_FREE && !t->leaving)
 		err = thread_now(t, &now);
 	if (!err) {
-		t->set = now;
+		t->affinity.set = now;
 		if (a->how == KSCHED_LEARN_ONLY)
-			t->bound = now;
+			t->affinity.bound = now;
 		else
-			mask_add(&t->bound, &now);
+			mask_add(&t->affinity.bound, &now);
 	}
 	spin_unlock(&t->lock);
 	return READ_ONCE(s->over) ? -ESHUTDOWN : err;

@@ -43,9 +43,8 @@ struct thread {
 	bool leaving;		 /* lock; no new moves */
 	struct session *session;
 	struct pid *pid;	  /* outlives the thread, never names another */
-	struct ksched_mask had;	  /* when it was handed over */
-	struct ksched_mask bound; /* lock */
-	struct ksched_mask set;	  /* lock; affinity as we know it */
+	struct affinity affinity; /* lock */
+	u64 set_at;		  /* lock; cpus_gone() before it was set */
 	struct ksched_move want;  /* lock; the newest move, not yet begun */
 	u64 asked_ns;		  /* lock; when it was asked */
 	unsigned int hops;	  /* lock; how often it was handed on */
@@ -95,8 +94,10 @@ int move_commit(struct session *s, const struct ksched_commit *c);
 void move_wait_thread(struct thread *t);
 void move_wait_all(struct session *s);
 void mask_from_kernel(struct ksched_mask *out, const struct cpumask *m);
-/* Cpus that are not in use, or are none. */
-void mask_away(struct ksched_mask *out);
+/* Bring t->affinity up to date; under t->lock. Return: did others set it? */
+bool thread_look(struct thread *t, const struct task_struct *p);
+/* How often a cpu has gone so far. */
+u64 cpus_gone(void);
 /* Give a task this affinity; @scratch is the caller's own. May sleep.
  * Return: 0; -ENODEV when none of these cpus is in use; or -errno. */
 int task_set(struct task_struct *p, const struct ksched_mask *m,
