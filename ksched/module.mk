@@ -32,7 +32,8 @@ ksched-module: $(KSCHED_DIR)/ksched.ko $(KSCHED_DIR)-debug/ksched.ko ## the kern
 
 ksched-sparse: $(KSCHED_DIR)-debug/ksched.ko ## static check of the module
 	$(Q)touch $(KSCHED_DIR)-debug/*.c
-	$(Q)$(call KBUILD,-debug) C=2 CF=-Wsparse-error modules
+	$(Q)$(call KBUILD,-debug) C=2 CF=-Wsparse-error modules >$(KSCHED_DIR)-debug/sparse.log 2>&1 || \
+		{ cat $(KSCHED_DIR)-debug/sparse.log >&2; exit 1; }
 
 # What dkms builds from. Its version may hold no slash.
 DKMS_DIR = $(DESTDIR)/usr/src/ksched-$(VERSION)
