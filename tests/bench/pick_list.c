@@ -10,10 +10,7 @@
 #include <stdbool.h>
 
 #include "tests/bench/pick_algo.h"
-
-struct link {
-	struct link *next, *prev;
-};
+#include "tests/bench/pick_links.h"
 
 struct member {
 	_Alignas(64) struct link idle; /* first: a link is its member */
@@ -37,20 +34,6 @@ static void algo_init(struct algo *a, const struct pick_host *host)
 	a->idle = (struct link){ &a->idle, &a->idle };
 	for (unsigned i = 0; i < host->cpu_cnt; i++)
 		a->sibling[i] = host->sibling[i];
-}
-
-static inline void link_after(struct link *at, struct link *l)
-{
-	l->next = at->next;
-	l->prev = at;
-	at->next->prev = l;
-	at->next = l;
-}
-
-static inline void link_cut(struct link *l)
-{
-	l->prev->next = l->next;
-	l->next->prev = l->prev;
 }
 
 static inline void algo_join(struct algo *a, uint16_t member)

@@ -12,10 +12,7 @@
 #include <stdbool.h>
 
 #include "tests/bench/pick_algo.h"
-
-struct link {
-	struct link *next, *prev;
-};
+#include "tests/bench/pick_links.h"
 
 struct member {
 	_Alignas(64) struct link idle; /* first: a link is its member */
@@ -38,20 +35,6 @@ static void algo_init(struct algo *a, const struct pick_host *host)
 {
 	(void)host;
 	a->idle = (struct link){ &a->idle, &a->idle };
-}
-
-static inline void link_after(struct link *at, struct link *l)
-{
-	l->next = at->next;
-	l->prev = at;
-	at->next->prev = l;
-	at->next = l;
-}
-
-static inline void link_cut(struct link *l)
-{
-	l->prev->next = l->next;
-	l->next->prev = l->prev;
 }
 
 static inline void algo_join(struct algo *a, uint16_t member)
