@@ -10,13 +10,13 @@ import re
 # The first line of what a kernel in trouble says.
 COMPLAINT = re.compile(r"""
     \bBUG\b | \bWARNING\b | \bOops\b | Kernel\ panic | Call\ Trace
-    | general\ protection\ fault | unable\ to\ handle | invalid\ opcode
+    | general\ protection | unable\ to\ handle | invalid\ opcode
     | double\ fault | stack\ segment | divide\ error | stack-protector
     | scheduling\ while\ atomic | sleeping\ function\ called
     | corruption | [Bb]ad\ page | Redzone | Poison\ overwritten
     | Object\ already\ free | refcount_t | UBSAN | KASAN | kmemleak
-    | soft\ lockup | hard\ LOCKUP | blocked\ for\ more\ than | hung\ task
-    | rcu.*(stalls?\ on|starved\ for) | workqueue\ lockup
+    | soft\ lockup | hard\ LOCKUP | blocked\ for\ more\ than | hung[ _]task\b
+    | \bstalls?\ on | rcu.*starved\ for | workqueue\ lockup
     | Out\ of\ memory | segfault
     | still\ has\ locks\ held | unbalanced | nobody\ cared
 """, re.X)

@@ -279,8 +279,7 @@ static void hand_on(struct thread *t, const struct ksched_move *m, u64 asked_ns)
 	struct session *s = t->session;
 
 	spin_lock(&t->lock);
-	if (t->state == THREAD_MOVING_MORE) {
-		/* A newer one came meanwhile: it goes instead. */
+	if (thread_hand_on(&t->state)) {
 		ring_answer(s, m, -ECANCELED, raw_smp_processor_id(), asked_ns);
 		t->hops = 0;
 	} else {
@@ -288,7 +287,6 @@ static void hand_on(struct thread *t, const struct ksched_move *m, u64 asked_ns)
 		t->asked_ns = asked_ns;
 		t->hops++;
 	}
-	t->state = THREAD_QUEUED;
 	t->role = t->want.role;
 	spin_unlock(&t->lock);
 	spin_lock(&s->ring_lock);

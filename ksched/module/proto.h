@@ -63,6 +63,7 @@ static inline void mask_keep(struct ksched_mask *m,
  *			       MOVING_MORE ---------> QUEUED
  *				  | ^ ask: overtakes
  *				  '-'
+ * and MOVING or MOVING_MORE ---> QUEUED when the thread is handed on.
  * QUEUED: in one cpu's list, exactly once. MOVING: one worker is at it, and no
  * other can be: so two moves of a thread never run at the same time.
  */
@@ -118,6 +119,18 @@ static inline bool thread_finish(enum thread_state *state)
 	}
 	*state = THREAD_IDLE;
 	return false;
+}
+
+/*
+ * The worker hands the thread on, its move not made.
+ * Return: is that move overtaken by the newer one that waits?
+ */
+static inline bool thread_hand_on(enum thread_state *state)
+{
+	bool overtaken = *state == THREAD_MOVING_MORE;
+
+	*state = THREAD_QUEUED;
+	return overtaken;
 }
 
 /* --- may this be? -------------------------------------------------------- */

@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "it"))
 
 from hl_it import Skip, check, read, status
+from hl_console import complaints
 from hl_guest import LabError, run, wait_for
 
 BUILD = pathlib.Path(os.environ.get("O", HERE.parent.parent / "build"))
@@ -28,8 +29,6 @@ KO = BUILD / "ksched/module/ksched.ko"
 DEVICE = "/dev/ksched"
 PARAMETERS = pathlib.Path("/sys/module/ksched/parameters")
 CPUS = 8                # of the lab
-COMPLAINT = re.compile(r"BUG|WARNING|Oops|stall|refcount|Call Trace|hung_task|"
-                       r"blocked for more|KASAN|UBSAN|general protection")
 # Of these there may be more for any reason.
 NOISE = re.compile(r"dentry|inode|buffer_head|kernfs|radix_tree|lsm_|proc_|"
                    r"vmap_area")
@@ -94,8 +93,7 @@ class KernelLog:
                 return found
             except BrokenPipeError:     # overwritten: go on with the rest
                 continue
-            if COMPLAINT.search(line):
-                found.append(line.split(";", 1)[-1].strip())
+            found += complaints([line.split(";", 1)[-1].strip()])
 
 
 def slabs():

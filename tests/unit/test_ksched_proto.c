@@ -87,10 +87,22 @@ static void test_finish(void **unused)
 	assert_int_equal(s, THREAD_QUEUED);
 }
 
+static void test_hand_on(void **unused)
+{
+	enum thread_state s = THREAD_MOVING;
+
+	(void)unused;
+	assert_false(thread_hand_on(&s));
+	assert_int_equal(s, THREAD_QUEUED);
+	s = THREAD_MOVING_MORE;
+	assert_true(thread_hand_on(&s));
+	assert_int_equal(s, THREAD_QUEUED);
+}
+
 /*
- * Random asks, beginnings and ends, against what the table of states promises:
- * each move asked is answered once, the last one is carried out, and a thread
- * is in a list at most once.
+ * Random asks, beginnings, hand-ons and ends, against what the table of states
+ * promises: each move asked is answered once, the last one is carried out, and
+ * a thread is in a list at most once.
  */
 static void test_each_move_answered_once(void **unused)
 {
@@ -112,6 +124,12 @@ static void test_each_move_answered_once(void **unused)
 		} else if (thread_begin(&s)) {
 			in_list--;
 			moving = waiting;
+		} else if (s != THREAD_IDLE && rand() % 4 == 0) {
+			if (thread_hand_on(&s))
+				answered++; /* overtaken */
+			else
+				waiting = moving;
+			in_list++;
 		} else if (s != THREAD_IDLE) {
 			done = moving;
 			answered++;
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_begin),
 		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_hand_on),
 		cmocka_unit_test(test_each_move_answered_once),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_add),
