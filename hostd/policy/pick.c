@@ -205,6 +205,14 @@ static unsigned claim(const struct vcpu_view *v, uint16_t cpu)
 	}
 }
 
+/* more_due() - Of two of one rank: who has workers, then who waits longer. */
+static bool more_due(const struct vcpu_view *a, const struct vcpu_view *b)
+{
+	if (a->hint_runnable != b->hint_runnable)
+		return a->hint_runnable > b->hint_runnable;
+	return a->run == VCPU_RUN_READY && a->since_ns < b->since_ns;
+}
+
 uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
 		   enum pick_who who)
 {
@@ -218,8 +226,7 @@ uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
 			continue;
 		rank = claim(&vcpu[v], cpu);
 		if (best == VCPU_NONE || rank > best_rank ||
-		    (rank == best_rank && vcpu[v].run == VCPU_RUN_READY &&
-		     vcpu[v].since_ns < vcpu[best].since_ns)) {
+		    (rank == best_rank && more_due(&vcpu[v], &vcpu[best]))) {
 			best = (uint16_t)v;
 			best_rank = rank;
 		}

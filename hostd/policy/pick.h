@@ -75,6 +75,7 @@ uint16_t pick_cpu(const struct pick *k, uint16_t vm, enum pick_who who);
  *
  * Of those that own none: a runnable one that last ran on it; then the longest
  * ready; then a running one; then one we know nothing of; last a halted one.
+ * Among equals, one that has workers to run, if the VM's agent says so.
  * Nobody starves under "last home first": a vcpu without a cpu rides on those
  * its VM owns. O(vcpus of the VM). Return: a vcpu, or VCPU_NONE.
  */

@@ -13,7 +13,7 @@ static const char *const reason_name[] = {
 	[REASON_DELAY] = "delay",	  [REASON_READY_WAIT] = "ready-wait",
 	[REASON_HELD] = "held",		  [REASON_PREEMPTED] = "preempted",
 	[REASON_GIVE_BACK] = "give-back", [REASON_SPARE] = "spare",
-	[REASON_GONE] = "gone",
+	[REASON_HINT] = "hint",		  [REASON_GONE] = "gone",
 };
 
 _Static_assert(sizeof(reason_name) / sizeof(reason_name[0]) == REASON_NUM,

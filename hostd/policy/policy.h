@@ -35,6 +35,7 @@ enum reason {
 	REASON_PREEMPTED,  /* taken for a VM with a better claim */
 	REASON_GIVE_BACK,  /* owned more than it used for a while */
 	REASON_SPARE,	   /* nobody else wants the cpu */
+	REASON_HINT,	   /* its agent says work waits inside the guest */
 	REASON_GONE,	   /* VM stopped, vcpu unplugged, cpu unmanaged */
 	REASON_NUM,
 };
@@ -47,6 +48,7 @@ struct vcpu_view {
 	uint64_t since_ns;  /* when `run` began */
 	uint64_t ran_ns;    /* cpu time so far, a running stretch included */
 	uint64_t waited_ns; /* ready wait so far, an open wait included */
+	uint16_t hint_runnable; /* workers on it, says its VM's agent */
 };
 
 struct vm_view {
@@ -61,6 +63,10 @@ struct vm_view {
 	uint64_t slo_ns;	       /* target p99 of delay; 0: none */
 	uint64_t delay_ns; /* age of the oldest untaken frame; 0: none */
 	uint64_t ready_ns; /* longest open ready wait among its vcpus */
+	/* What the guest's agent says: a hint, made up perhaps. */
+	bool hinted;	       /* an agent is heard; else the rest is 0 */
+	uint16_t hint_wanted;  /* vcpus it could use; <= vcpu_cnt */
+	uint64_t hint_wait_ns; /* its oldest waiting worker; <= 1 s */
 };
 
 struct cpu_view {

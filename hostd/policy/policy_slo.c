@@ -46,6 +46,12 @@
  * BLIND_WINDOWS quiet ones, and the doubling hold does the learning. With no
  * port the ready wait alone asks.
  *
+ * A VM whose agent (docs/overview.md) keeps its workers on the vcpus that own a
+ * cpu does not show its need by vcpus that wait: hint.h says by what, and how
+ * far it is believed. It obtains a free cpu, never somebody's. In return its
+ * cpus are used more densely: an agent leaves no work behind a busy vcpu while
+ * another one rests, so that one goes back below 90 %.
+ *
  * Best-effort VMs own nothing here. They ride on every managed cpu below
  * everybody, and the kernel divides what is left by their weights; ownership
  * would change no affinity and only cost moves.
@@ -63,6 +69,7 @@
  *    asks for a cpu, though p99 would forgive it. Such a VM ends up owning more
  *    than its target strictly needs; harvesters have the time it leaves.
  */
+#include "hint.h"
 #include "pick.h"
 
 #define US 1000ull
@@ -82,8 +89,14 @@
 
 #define WINDOW_NS     (10 * MS) /* hundreds of requests, some ticks */
 #define USE_PERCENT   70
+#define DENSE_PERCENT 90 /* with an agent */
 #define REST_PERCENT  5
 #define BLIND_WINDOWS 10
+
+/* A vcpu that lost its cpu still has a worker; its agent needs a moment to
+ * hear of it and to take the worker along. Until then it waits, and that says
+ * nothing. */
+#define GRACE_NS (2 * MS)
 
 #define HOLD_MIN_NS (2 * MS) /* above what the slowest backend takes */
 #define HOLD_MAX_NS (HOLD_MIN_NS << 11) /* 4 s */
@@ -104,6 +117,8 @@ struct slo_vm {
 	uint64_t hold_ns;    /* how long the next grant is kept */
 	uint64_t granted_ns; /* last grant, settled and held from then on */
 	uint64_t gave_ns;    /* last give-back; 0: none */
+	uint64_t grace_ns;   /* with an agent: waits mean nothing until then */
+	struct hint_trust trust;
 };
 
 struct slo_ask {
@@ -142,7 +157,8 @@ static bool heard(const struct pick *k, uint16_t vm)
 }
 
 /* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
-static enum reason trouble(const struct pick *k, uint16_t vm)
+static enum reason trouble(const struct pick *k, uint16_t vm,
+			   const struct hint_trust *trust)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	uint64_t limit = threshold_ns(v);
@@ -154,6 +170,8 @@ static enum reason trouble(const struct pick *k, uint16_t vm)
 		return REASON_READY_WAIT;
 	if (port && v->held)
 		return REASON_HELD;
+	if (hint_asks(k, vm, trust, limit))
+		return REASON_HINT;
 	return REASON_NONE;
 }
 
@@ -198,14 +216,16 @@ static void start(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
 
 /*
  * needed() - Cpus @m needs, going by the window that ends now
+ * @dense: an agent sees to it that work does not wait behind other work
  * @use: what the vcpus say at its end
  *
  * Return: never more than @owned.
  */
-static uint16_t needed(struct slo_vm *m, uint16_t owned,
+static uint16_t needed(struct slo_vm *m, uint16_t owned, bool dense,
 		       const struct pick_use *use, uint64_t window_ns)
 {
 	uint64_t used_ns = use->ran_ns - m->ran_ns, cpus;
+	unsigned percent = dense ? DENSE_PERCENT : USE_PERCENT;
 
 	if (!m->sensed) {
 		m->calm = m->loud ? 0 : m->calm + 1;
@@ -220,7 +240,7 @@ static uint16_t needed(struct slo_vm *m, uint16_t owned,
 		return owned;
 	if (used_ns < window_ns / 100 * REST_PERCENT)
 		return 0;
-	cpus = 1 + used_ns / (window_ns / 100 * USE_PERCENT);
+	cpus = 1 + used_ns / (window_ns / 100 * percent);
 	return cpus < owned ? (uint16_t)cpus : owned;
 }
 
@@ -231,6 +251,7 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 	uint64_t now_ns = k->s->now_ns;
 	struct pick_use use = pick_use(k->s, vm);
 	uint16_t keep, cpu;
+	bool wrong;
 
 	/* cpu time went backwards: vcpus were unplugged or replaced */
 	if (use.ran_ns < m->ran_ns || use.sensed != m->sensed) {
@@ -238,19 +259,25 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 		window_open(m, now_ns, &use);
 		return;
 	}
-	keep = needed(m, k->owned[vm], &use, now_ns - m->window_ns);
+	wrong = hint_judge(&m->trust, now_ns, use.ran_ns, k->owned[vm],
+			   DENSE_PERCENT);
+	keep = needed(m, k->owned[vm], v->hinted, &use, now_ns - m->window_ns);
+	if (wrong && keep == k->owned[vm] && keep)
+		keep--;
 	if (keep < v->cpus_min)
 		keep = v->cpus_min;
 	m->spare = k->owned[vm] > keep ? k->owned[vm] - keep : 0;
 	window_open(m, now_ns, &use);
-	if (!m->spare || now_ns - m->granted_ns < m->hold_ns)
+	if (!m->spare || m->trust.trying ||
+	    (!wrong && now_ns - m->granted_ns < m->hold_ns))
 		return;
 	cpu = pick_loser(k, vm);
 	if (cpu == CPU_NONE)
 		return;
 	pick_drop(k, cpu, REASON_GIVE_BACK);
 	m->spare--;
-	m->gave_ns = now_ns;
+	m->gave_ns = wrong ? 0 : now_ns; /* doubt is its own remedy */
+	m->grace_ns = v->hinted ? now_ns + GRACE_NS : 0;
 }
 
 /* watch() - Follow one VM's signals; put it on the list when in trouble. */
@@ -262,12 +289,13 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 
 	if (!m->live)
 		start(m, k->s, vm);
-	if (v->delay_ns || v->ready_ns || v->held) {
+	if ((v->delay_ns || v->ready_ns || v->held || v->hinted) &&
+	    k->s->now_ns >= m->grace_ns) {
 		if (is_near(k, vm, m)) {
 			m->loud = true;
 			m->spare = 0;
 		}
-		why = trouble(k, vm);
+		why = trouble(k, vm, &m->trust);
 		if (why != REASON_NONE)
 			st->ask[st->ask_cnt++] =
 			    (struct slo_ask){ vm, why, !k->owned[vm] };
@@ -366,6 +394,31 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
 }
 
 /*
+ * help_inside() - Work waits in the guest for vcpus that own a cpu: a free cpu
+ * for a vcpu that owns none, halted as it is; the agent will use it
+ */
+static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
+{
+	struct pick_use use;
+	uint16_t cpu, vcpu;
+
+	if (k->owned[ask.vm] >= k->s->vm[ask.vm].cpus_max)
+		return false;
+	cpu = pick_cpu(k, ask.vm, PICK_ANY);
+	if (cpu == CPU_NONE)
+		return true;
+	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_ANY);
+	if (vcpu == VCPU_NONE)
+		return true;
+	pick_give(k, cpu, vcpu, ask.why);
+	use = pick_use(k->s, ask.vm);
+	m->granted_ns = k->s->now_ns;
+	window_open(m, k->s->now_ns, &use);
+	hint_tried(&m->trust, k->s->now_ns, use.ran_ns);
+	return true;
+}
+
+/*
  * help() - One more cpu for a VM in trouble, if that can help
  * Return: whether all cpus were looked through, which is what costs.
  */
@@ -377,6 +430,10 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	enum reason why = ask.why;
 	uint16_t vcpu, cpu;
 
+	if (why == REASON_HINT ||
+	    (pick_use(s, ask.vm).runnable <= k->owned[ask.vm] &&
+	     hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
+		return help_inside(k, m, ask);
 	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
 	if (vcpu == VCPU_NONE)
 		return false;

@@ -69,6 +69,9 @@ static void read_vm(struct input *in, struct vm_view *v)
 	v->slo_ns = span_ns(in);
 	v->delay_ns = span_ns(in);
 	v->ready_ns = span_ns(in);
+	v->hinted = flags & 0x80;
+	v->hint_wanted = number(in, 8);
+	v->hint_wait_ns = span_ns(in);
 }
 
 static void read_vcpu(struct input *in, struct vcpu_view *v)
@@ -77,6 +80,7 @@ static void read_vcpu(struct input *in, struct vcpu_view *v)
 	v->cpu = number(in, CPUS);
 	v->last_cpu = number(in, CPUS);
 	v->run = (uint8_t)number(in, 4);
+	v->hint_runnable = number(in, 3);
 	v->since_ns = snap.now_ns - span_ns(in);
 	v->ran_ns += span_ns(in);
 	if (!(v->ran_ns & 0xff))

@@ -64,6 +64,10 @@ static void vcpu_add(struct snapshot *s, int run, const char *word)
 		v->last_cpu = (uint16_t)strtoul(word + 1, &end, 10);
 		word = end;
 	}
+	if (*word == '#') {
+		v->hint_runnable = (uint16_t)strtoul(word + 1, &end, 10);
+		word = end;
+	}
 	if (*word == '*') {
 		v->cpu = v->last_cpu;
 		s->cpu[v->cpu].owner = (uint16_t)slot;
@@ -99,10 +103,17 @@ static bool cpu_word(struct snapshot *s, const char *word)
 	return true;
 }
 
+static void hint(struct vm_view *v, unsigned wanted, unsigned wait_us)
+{
+	v->hinted = true;
+	v->hint_wanted = (uint16_t)wanted;
+	v->hint_wait_ns = wait_us * US;
+}
+
 static bool vm_word(struct snapshot *s, const char *word)
 {
 	struct vm_view *v = &s->vm[s->vm_cnt ? s->vm_cnt - 1 : 0];
-	unsigned a;
+	unsigned a, b;
 
 	if (!strcmp(word, "lc"))
 		vm_add(s, true, VM_CLASS_LATENCY_CRITICAL);
@@ -122,6 +133,8 @@ static bool vm_word(struct snapshot *s, const char *word)
 		v->slo_ns = a * US;
 	else if (sscanf(word, "delay=%u", &a) == 1)
 		v->delay_ns = a * US;
+	else if (sscanf(word, "agent=%u:%u", &a, &b) == 2)
+		hint(v, a, b);
 	else
 		return false;
 	return true;

@@ -15,6 +15,7 @@
  *	min= max= slo= delay= held= noport	of that VM
  *	ready:50@3	its next vcpu, ready for 50 us, last ran on cpu 3
  *	run halt unk	likewise running, halted, unknown; unplugged: no vcpu
+ *	run@3#2		and has 2 workers that want to run, says the agent
  *	run@3*		and owns the cpu it last ran on
  */
 #ifndef TESTS_UNIT_SCENE_H

@@ -97,6 +97,30 @@ static const struct {
 	  "2>1:ready-wait 3>11:ready-wait" },
 	{ "one cpu a VM and decision",
 	  "cpus=4 lc run@0* ready:900 ready:800 ready:700", "1>1:ready-wait" },
+	/* an agent keeps work inside the guest */
+	{ "all it owns has run for a millisecond",
+	  "cpus=2 lc agent=0:0 run:1000@0* halt", "1>1:hint" },
+	{ "not so long yet", "cpus=2 lc agent=0:0 run:999@0* halt", "" },
+	{ "one of two rests", "cpus=3 lc agent=0:0 run:9000@0* halt@1* halt",
+	  "" },
+	{ "no agent, no hint", "cpus=2 lc run:9000@0* halt", "" },
+	{ "a frame waits: a threshold is long enough",
+	  "cpus=2 lc agent=0:0 delay=100 run:100@0* halt", "1>1:delay" },
+	{ "it says that a worker waits", "cpus=2 lc agent=2:100 run:10@0* halt",
+	  "1>1:hint" },
+	{ "not long enough", "cpus=2 lc agent=2:99 run:10@0* halt", "" },
+	{ "but wants no more than it has",
+	  "cpus=2 lc agent=1:900 run:10@0* halt", "" },
+	{ "at the maximum, whatever it says",
+	  "cpus=2 lc max=1 agent=8:900000 run:9000@0* halt", "" },
+	{ "a hint takes nobody's cpu",
+	  "cpus=4 lc min=0 agent=8:900000 run:9000@0* halt "
+	  "lc min=1 run@1* run@2* run@3*",
+	  "" },
+	{ "owning none it does not place workers: other signals ask",
+	  "cpus=2 lc min=0 agent=2:900 run:9000", "" },
+	{ "the vcpu that has workers",
+	  "cpus=2 lc min=0 delay=900 run run#1 run", "0>1:delay" },
 	/* limits */
 	{ "a maximum lowered", "cpus=2 lc max=1 run@0* run@1*",
 	  "1>-:give-back" },
@@ -208,6 +232,10 @@ static const struct {
 	  0, 0, "" },
 	{ "no sensor, not quiet", "cpus=2 lc delay=25 unk@0* unk@1*", 30, 0, 0,
 	  "" },
+	{ "an agent: one of two would do", "cpus=2 lc agent=0:0 run@0* run@1*",
+	  2, 89, 0, "1>-:give-back" },
+	{ "an agent: one of two would not do",
+	  "cpus=2 lc agent=0:0 run@0* run@1*", 5, 91, 0, "" },
 	{ "no sensor, stuck frames", "cpus=2 lc delay=2000000 unk@0* unk@1*",
 	  11, 0, 0, "1>-:give-back" },
 };
@@ -249,6 +277,37 @@ static void test_spare_is_taken(void **unused)
 	snap.vm[1].ready_ns = 200 * US;
 	assert_string_equal(scene_decide(&policy_slo, state, &snap),
 			    "1>11:preempted");
+	free(state);
+}
+
+/*
+ * Doubt: a cpu obtained by a hint and not used makes the policy deaf for 1 s,
+ * then 2 s, up to 64 s; one that is used ends that.
+ */
+static void test_doubt(void **unused)
+{
+	static const unsigned deaf_s[] = {
+		0, 1, 2, 4, 8, 16, 32, 64, 64, 0, 32
+	};
+	void *state = calloc(1, policy_slo.state_bytes);
+	uint64_t gave_ns = SCENE_NOW_NS;
+
+	(void)unused;
+	scene_build(&snap, "cpus=2 lc agent=2:900000 halt@0* halt");
+	for (unsigned i = 0; i < sizeof(deaf_s) / sizeof(deaf_s[0]); i++) {
+		const char *out = windows(state, 10000, 50, 0);
+
+		assert_string_equal(out, "1>1:hint");
+		assert_in_range(snap.now_ns - gave_ns, deaf_s[i] * 1000 * MS,
+				(deaf_s[i] * 1000 + 10) * MS);
+		take(1, 1);
+		if (i == 8) /* this one is used */
+			assert_string_equal(windows(state, 20, 190, 0), "");
+		assert_string_equal(windows(state, 1000, 50, 0),
+				    "1>-:give-back");
+		take(1, VCPU_NONE);
+		gave_ns = snap.now_ns;
+	}
 	free(state);
 }
 
@@ -299,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_spare_is_taken),
+		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_hold),
 	};
 

@@ -29,6 +29,7 @@ static struct snapshot snap;
 static struct owners table;
 static void *state;
 static bool sensor;		       /* vcpu states are seen */
+static bool agent;		       /* VM 0 has one */
 static unsigned load[2];	       /* of each VM, percent of one cpu */
 static unsigned piece;		       /* steps of work that arrive at once */
 static unsigned work[2 * VCPUS];       /* steps each vcpu has to do */
@@ -79,6 +80,7 @@ static void host(unsigned managed, unsigned vms, bool with_sensor)
 	free(state);
 	state = calloc(1, policy_slo.state_bytes);
 	sensor = with_sensor;
+	agent = false;
 	piece = 10;
 	moves = late = 0;
 }
@@ -89,9 +91,43 @@ static void arrive(void)
 	for (unsigned vm = 0; vm < snap.vm_cnt; vm++) {
 		unsigned vcpu = vm * VCPUS + (unsigned)rand() % VCPUS;
 
+		while (agent && !vm && owners_of_vm(&table, 0) &&
+		       snap.vcpu[vcpu].cpu == CPU_NONE)
+			vcpu = (vcpu + 1) % VCPUS;
+
 		if ((unsigned)rand() % (100 * piece) < load[vm] &&
 		    work[vcpu] < 10 * piece)
 			work[vcpu] += piece;
+	}
+}
+
+/*
+ * place() - What an agent does: work goes to the vcpus of VM 0 that own a cpu,
+ * evenly. Each millisecond; its hints, for what they are worth, each 20.
+ */
+static void place(void)
+{
+	unsigned sum = 0, owned = owners_of_vm(&table, 0);
+	uint64_t step = snap.now_ns / STEP_NS;
+
+	for (unsigned v = 0; v < VCPUS; v++)
+		sum += work[v];
+	if (step % (20 * MS_STEPS) == 0) {
+		snap.vm[0].hinted = true;
+		snap.vm[0].hint_wanted =
+		    (uint16_t)(sum / piece < VCPUS ? sum / piece : VCPUS);
+		snap.vm[0].hint_wait_ns =
+		    sum > owned * piece ? 20 * 1000000 : 0;
+	}
+	if (step % MS_STEPS || !owned)
+		return;
+	for (unsigned v = 0; v < VCPUS; v++) {
+		work[v] = 0;
+		if (snap.vcpu[v].cpu == CPU_NONE)
+			continue;
+		work[v] = sum / owned;
+		sum -= work[v];
+		owned--;
 	}
 }
 
@@ -192,6 +228,8 @@ static void decide(void)
 		snap.cpu[p.grant[i].cpu].since_ns = snap.now_ns;
 	for (uint16_t cpu = 0; cpu < snap.cpu_cnt; cpu++)
 		snap.cpu[cpu].owner = owners_of_cpu(&table, cpu);
+	for (uint16_t v = 0; v < snap.vcpu_cnt; v++)
+		snap.vcpu[v].cpu = table.vcpu_cpu[v];
 }
 
 static void turn(unsigned steps)
@@ -199,6 +237,8 @@ static void turn(unsigned steps)
 	for (unsigned i = 0; i < steps; i++) {
 		snap.now_ns += STEP_NS;
 		arrive();
+		if (agent)
+			place();
 		run_cpus();
 		signals(&snap);
 		decide();
@@ -241,6 +281,47 @@ static void test_constant_load(void **unused)
 				 moves);
 		if (late > constant_row[i].late * 1000u * MS_STEPS / 100)
 			fail_msg("%s: %u late", constant_row[i].what, late);
+	}
+}
+
+static const struct {
+	unsigned load, piece;
+	unsigned cpus_10; /* owned on average, in tenths, at most */
+	unsigned moves;	  /* in ten seconds */
+} agent_row[] = {
+	{ 0, 10, 10, 0 },     { 50, 10, 12, 60 },   { 80, 10, 20, 100 },
+	{ 150, 10, 24, 100 }, { 250, 50, 34, 250 }, { 380, 10, 40, 60 },
+};
+
+/* Nothing waits outside of the guest, and still it gets what it needs, soon:
+ * no more work piles up than it can do in 20 ms. */
+static void test_agent(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof(agent_row) / sizeof(agent_row[0]); i++) {
+		unsigned owned = 0, sum = 0;
+
+		host(4, 1, true);
+		agent = true;
+		piece = agent_row[i].piece;
+		load[0] = agent_row[i].load;
+		turn(1000 * MS_STEPS);
+		moves = 0;
+		for (unsigned ms = 0; ms < 10000; ms++) {
+			turn(MS_STEPS);
+			owned += owners_of_vm(&table, 0);
+			for (unsigned v = 0; v < VCPUS; v++)
+				sum += work[v];
+		}
+		print_message("load %u: %u.%02u cpus, %u.%02u ms of work, %u "
+			      "moves\n",
+			      load[0], owned / 10000, owned / 100 % 100,
+			      sum / 10000 / MS_STEPS,
+			      sum / 100 / MS_STEPS % 100, moves);
+		assert_in_range(owned, load[0] * 100,
+				agent_row[i].cpus_10 * 1000);
+		assert_in_range(moves, 0, agent_row[i].moves);
+		assert_in_range(sum / 10000, 0, 20 * MS_STEPS);
 	}
 }
 
@@ -336,6 +417,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_constant_load),
+		cmocka_unit_test(test_agent),
 		cmocka_unit_test(test_load_step),
 		cmocka_unit_test(test_load_ends),
 		cmocka_unit_test(test_one_cpu_for_two),
