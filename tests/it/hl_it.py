@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True  # as root it would litter the source tree
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "scripts"))
 
-from hl_guest import SLOW, LabError, say, virsh, wait_for
+from hl_guest import SLOW, LabError, run, say, virsh, wait_for
 from hl_lab import Lab, catch_signals
 
 PORT = 7000
@@ -340,6 +340,24 @@ def address(lab, name):
     return lab.guests[name].vm.ip.split("/")[0]
 
 
+def explain(lab):
+    """Before all is cleaned up after a failure: how things stand."""
+    asked = [(["ip", "-s", "link", "show", lab.tap], "the uplink"),
+             (["ip", "neigh"], "neighbours")]
+    if lab.hostd:
+        asked += [([lab.build / "hostd/hostctl", "--json", "vm",
+                    f"{lab.name}-{name}"], f"hostd on {name}")
+                  for name in lab.guests]
+    for command, what in asked:
+        try:
+            text = run(*command, check=False, timeout=10)
+        except LabError as error:
+            text = str(error)
+        print(f"--- {what}:\n{text.strip()}")
+    log = read(lab.dir / "hostd.log", "").splitlines()
+    print("--- hostd's last words:\n" + "\n".join(log[-15:]), flush=True)
+
+
 def main(test, name, net, **lab_options):
     """Run test(lab) in a Lab and exit. HL_HOST_CPUS: where everything but the
     guests' vcpus runs; a host of many cpus has more than one to give."""
@@ -358,7 +376,11 @@ def main(test, name, net, **lab_options):
                        os.environ["PATH"].split(":")):
                 raise Skip(f"{program} is not installed")
         with Host(build, name=name, net=net, **lab_options) as lab:
-            test(lab)
+            try:
+                test(lab)
+            except LabError:
+                explain(lab)
+                raise
     except Skip as reason:
         print(f"skipped: {reason}")
         sys.exit(77)
