@@ -24,7 +24,9 @@
 #define CONTROL_TEXT_MAX 1024 /* bytes of reload's answer */
 
 /*
- * control_start() - Register the commands; after eal_start()
+ * control_start() - Register the commands; before eal_start(), so that whoever
+ * finds its socket can use them. Until hostd is ready much of what they tell
+ * is 0, and a reload waits.
  * @reload: called on a telemetry thread, one at a time; must hand over to the
  *	    control thread, wait, and put its answer into @text. Return: 0 or
  *	    -errno.

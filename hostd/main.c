@@ -492,20 +492,22 @@ int main(int argc, char **argv)
 		 HL_VERSION);
 	snprintf(stat_hostd.policy, sizeof(stat_hostd.policy), "%s",
 		 hd.conf.policy);
+	/* Before DPDK opens the socket: who finds it finds the commands. */
+	reload_set_wake(wake_control);
+	if (control_start(reload_ask))
+		log_warn("no telemetry commands: hostctl cannot ask this "
+			 "hostd");
 	stay_off_managed_cpus();
 	start_safety();
 	start_backend();
 	start_sensor();
 	start_packets();
 	start_loop();
-	reload_set_wake(wake_control);
 	start_vms();
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (control_start(reload_ask))
-		log_warn("no telemetry socket: hostctl cannot ask this hostd");
 	log_info("ready: policy %s, backend %s, uplink %s", hd.conf.policy,
 		 hd.ops->name, hd.conf.uplink);
 	notify("READY=1");

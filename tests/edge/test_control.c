@@ -48,7 +48,7 @@ static int start(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	setenv("RUNTIME_DIRECTORY", dir, 1);
-	if (rte_eal_init(7, argv) < 0 || control_start(fake_reload))
+	if (control_start(fake_reload) || rte_eal_init(7, argv) < 0)
 		return -1;
 	snprintf(sock_path, sizeof(sock_path), "%s/dpdk_telemetry.v2",
 		 rte_eal_get_runtime_dir());
