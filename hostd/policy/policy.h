@@ -107,6 +107,10 @@ struct plan {
 struct policy_ops {
 	const char *name;
 	const char *about; /* one line for --help and hostctl */
+	/* Agents are told what their VMs own. Only where decide() sees that
+	 * work waits inside a guest: what an agent keeps on the vcpus that own
+	 * a cpu makes no other vcpu wait. */
+	bool tells_agents;
 	size_t state_bytes;
 	void (*decide)(void *state, const struct snapshot *s, struct plan *p);
 };

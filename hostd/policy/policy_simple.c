@@ -16,6 +16,7 @@
  *  - load spreads over many vcpus that each wake often: none is ever halted
  *    long enough, so all keep their cpus;
  *  - vcpu states are not known: it then never gives back at all;
+ *  - work waits inside the guest: agents are therefore told of no grants;
  *  - cpus are short: lower slots ask first, and nothing balances the shares.
  */
 #include "pick.h"

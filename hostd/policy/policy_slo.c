@@ -506,6 +506,7 @@ static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
 const struct policy_ops policy_slo = {
 	.name = "slo",
 	.about = "each VM's own target with the fewest cpus (the default)",
+	.tells_agents = true,
 	.state_bytes = sizeof(struct slo_state),
 	.decide = slo_decide,
 };

@@ -52,6 +52,7 @@ static void static_decide(void *state, const struct snapshot *s, struct plan *p)
 const struct policy_ops policy_static = {
 	.name = "static",
 	.about = "dedicated cpus: cpus-max each, as many as fit, for good",
+	.tells_agents = true,
 	.state_bytes = 0,
 	.decide = static_decide,
 };
