@@ -2,6 +2,7 @@
 #
 # One Makefile, no recursion. A room adds its own lists in a *.mk file:
 #	vhost/vhost.mk  hostd/hostd.mk  ksched/ksched.mk  tests/*/*.mk
+#	guest-agent/guest-agent.mk
 # V=1 shows the commands; O=DIR builds elsewhere; CC, CFLAGS as usual.
 
 O ?= build
@@ -39,7 +40,7 @@ XML_CFLAGS = $(call pkg,xml,cflags,libxml-2.0)
 
 objs = $(patsubst %.c,$(O)/%.o,$(1))
 
-include $(sort $(wildcard vhost/*.mk hostd/*.mk ksched/*.mk))
+include $(sort $(wildcard vhost/*.mk hostd/*.mk ksched/*.mk guest-agent/*.mk))
 include $(sort $(wildcard tests/*/*.mk))
 
 # --- building -----------------------------------------------------------
@@ -93,13 +94,16 @@ install: all ## into $(DESTDIR)$(PREFIX), configuration into /etc
 		$(DESTDIR)$(PREFIX)/share/man/man4 \
 		$(DESTDIR)/etc/heighliner/conf.d $(DESTDIR)$(UNITDIR)
 	install -m 755 $(O)/hostd/hostd $(O)/hostd/hostctl \
-		$(DESTDIR)$(PREFIX)/sbin
+		$(O)/guest-agent/guest-agent $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 docs/*.4 $(DESTDIR)$(PREFIX)/share/man/man4
 	install -m 644 docs/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 configs/hostd.service $(DESTDIR)$(UNITDIR)
-	test -e $(DESTDIR)/etc/heighliner/hostd.conf || \
-		install -m 644 configs/hostd.conf $(DESTDIR)/etc/heighliner
+	install -m 644 configs/hostd.service configs/guest-agent.service \
+		$(DESTDIR)$(UNITDIR)
+	for f in hostd.conf guest-agent.conf; do \
+		test -e $(DESTDIR)/etc/heighliner/$$f || \
+		install -m 644 configs/$$f $(DESTDIR)/etc/heighliner || exit 1; \
+	done
 
 PREFIX ?= /usr/local
 UNITDIR ?= /etc/systemd/system

@@ -8,6 +8,7 @@
  */
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,9 @@ static void log_write(enum log_level level, const char *fmt, va_list ap)
 	if (getenv("JOURNAL_STREAM"))
 		head = snprintf(line, sizeof(line), "%s", levels[level].prio);
 	else
-		head = snprintf(line, sizeof(line), "hostd: %s",
-				levels[level].word);
+		head =
+		    snprintf(line, sizeof(line), "%s: %s",
+			     program_invocation_short_name, levels[level].word);
 	n = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
 	if (n < 0)
 		return;

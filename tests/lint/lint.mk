@@ -1,12 +1,15 @@
 # Static checks. What is off, and why, stands in .clang-tidy and cppcheck.txt.
 
 # Pure: no world outside. Their headers and include/hl/ are held to the same;
-# hl/ksched.h is the kernel's door, with types and ioctl numbers of its kind.
+# hl/ksched.h is the kernel's door, with types and ioctl numbers of its kind;
+# hl/worker.h is for applications, and all in one file.
 PURE_SRCS := $(addprefix vhost/,mac_table.c forward.c hold.c delay.c) \
 	$(addprefix hostd/,owners.c cpulist.c pinsync.c) \
+	$(addprefix guest-agent/,say.c hint.c match.c place.c table.c) \
 	$(wildcard hostd/policy/*.c)
-PURE_PARSERS := hostd/conf.c
-PURE_HEADERS := $(filter-out include/hl/ksched.h,$(wildcard include/hl/*.h \
+PURE_PARSERS := hostd/conf.c guest-agent/conf.c
+PURE_HEADERS := $(filter-out include/hl/ksched.h include/hl/worker.h, \
+	$(wildcard include/hl/*.h \
 	hostd/policy/*.h $(PURE_SRCS:.c=.h) $(PURE_PARSERS:.c=.h)))
 
 .PHONY: lint
@@ -33,12 +36,12 @@ cppcheck: ## cppcheck over product and tests
 		--enable=warning,performance,portability --error-exitcode=1 \
 		--suppressions-list=tests/lint/cppcheck.txt \
 		--template='{file}:{line}: {id}: {message}' \
-		-Iinclude -I. -Ihostd vhost hostd tests
+		-Iinclude -I. -Ihostd vhost hostd guest-agent tests
 
 # One stamp a file, so that only what changed is looked at again; the object
 # is there for the headers it depends on.
 TIDY := $(patsubst %.c,$(O)/%.tidy,$(sort $(VHOST_SRCS) $(HOSTD_SRCS) \
-	$(HOSTCTL_SRCS)))
+	$(HOSTCTL_SRCS) $(filter guest-agent/%,$(AGENT_SRCS))))
 TIDY_CFLAGS = $(filter -I% -D% -std=%,$(CFLAGS)) \
 	$(if $(filter $<,$(DPDK_SRCS)),$(DPDK_CFLAGS)) \
 	$(if $(filter %_xml.c,$<),$(XML_CFLAGS))

@@ -1,0 +1,9 @@
+# guest-agent/: what runs in a guest; static, so that it runs in any
+AGENT_SRCS := $(wildcard guest-agent/*.c) hostd/cpulist.c hostd/log.c
+
+$(O)/guest-agent/guest-agent: $(AGENT_SRCS:%.c=$(O)/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(AGENT_LDFLAGS) -o $@ $^ $(LDFLAGS)
+
+AGENT_LDFLAGS ?= -static
+ALL += $(O)/guest-agent/guest-agent
