@@ -46,6 +46,7 @@ struct conf_vm {
 	uint8_t class;		     /* enum vm_class */
 	uint16_t cpus_min, cpus_max; /* max CPU_MAX: all that are managed */
 	uint16_t weight;
+	uint8_t agent;		    /* agent = off | on */
 	uint64_t slo_ns;	    /* slo-p99; 0: none */
 	char socket[CONF_PATH_MAX]; /* socket = ; "": only what libvirt says */
 	uint8_t mac[6];		    /* mac = ; of the NIC behind `socket` */
@@ -146,7 +147,7 @@ char *conf_error_text(const struct conf_error *err, char *buf, size_t size);
  * conf_vm() - What the configuration says of a VM
  *
  * Return: its section, or the default of a VM no file names: best-effort,
- * cpus 0 to CPU_MAX (all managed), weight 100. Never NULL.
+ * cpus 0 to CPU_MAX (all managed), weight 100, its agent is used. Never NULL.
  */
 const struct conf_vm *conf_vm(const struct conf *c, const char *name);
 

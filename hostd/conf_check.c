@@ -22,6 +22,7 @@ void conf_vm_init(struct conf_vm *vm, const char *name)
 	vm->class = VM_CLASS_BEST_EFFORT;
 	vm->cpus_max = CPU_MAX;
 	vm->weight = 100;
+	vm->agent = true;
 }
 
 void conf_default(struct conf *c, const struct cpumask *host)
@@ -55,7 +56,8 @@ const struct conf_vm *conf_vm(const struct conf *c, const char *name)
 {
 	static const struct conf_vm unnamed = { .class = VM_CLASS_BEST_EFFORT,
 						.cpus_max = CPU_MAX,
-						.weight = 100 };
+						.weight = 100,
+						.agent = true };
 
 	for (unsigned i = 0; i < c->vm_cnt; i++)
 		if (!strcmp(c->vm[i].name, name))

@@ -21,6 +21,7 @@ static const char *const backend_words[] = { "auto",	"ksched", "cgroup",
 					     "libvirt", "null",	  NULL };
 static const char *const class_words[] = { "best-effort", "latency-critical",
 					   NULL };
+static const char *const switch_words[] = { "off", "on", NULL };
 
 #define FIELD(type, member)                                                    \
 	offsetof(struct type, member), sizeof(((struct type *)0)->member)
@@ -74,6 +75,7 @@ const struct conf_key conf_keys_vm[] = {
 	{ "slo-p99", CONF_TIME, FIELD(conf_vm, slo_ns), 1000, 10 * SEC, NULL },
 	{ "cpus", CONF_RANGE, FIELD(conf_vm, cpus_min), 0, CPU_MAX, NULL },
 	{ "weight", CONF_COUNT, FIELD(conf_vm, weight), 1, 10000, NULL },
+	{ "agent", CONF_WORD, FIELD(conf_vm, agent), 0, 0, switch_words },
 	{ "socket", CONF_PATH, FIELD(conf_vm, socket), 0, 0, NULL },
 	{ "mac", CONF_MAC, FIELD(conf_vm, mac), 0, 0, NULL },
 	{ 0 },

@@ -158,18 +158,19 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-static int cmd_vms(const char *cmd, const char *params, tel *d)
+/* Names of VMs, @skip of them left out, as many as fit. */
+static int list_vms(const char *params, bool running, tel *d)
 {
 	char name[STRING_MAX];
 	uint64_t skip = 0;
 	size_t bytes = 0;
 
-	(void)cmd;
 	if (params && !number(params, VM_MAX, &skip, &params))
 		return -EINVAL;
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
 	for (uint16_t i = 0; i < VM_MAX; i++) {
-		if (!stat_hostd.vm[i].present)
+		if (!stat_hostd.vm[i].present ||
+		    (running && !stat_hostd.vm[i].view.present))
 			continue;
 		if (skip) {
 			skip--;
@@ -181,6 +182,18 @@ static int cmd_vms(const char *cmd, const char *params, tel *d)
 			break;
 	}
 	return 0;
+}
+
+static int cmd_vms(const char *cmd, const char *params, tel *d)
+{
+	(void)cmd;
+	return list_vms(params, false, d);
+}
+
+static int cmd_agents(const char *cmd, const char *params, tel *d)
+{
+	(void)cmd;
+	return list_vms(params, true, d);
 }
 
 static uint16_t find_vm(const char *name)
@@ -259,6 +272,66 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_num(d, "held", v->view.held);
 	add_ports(d, &v->port);
 	rte_tel_data_add_dict_container(d, "cpus", cpus, 0);
+	return 0;
+}
+
+/* The second half of a state that has a reason; "": it has none. */
+static void why(const struct stat_agent *a, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (a->state == SESSION_BAD_PAGE && a->why)
+		snprintf(buf, size, "its file %s", a->why);
+	else if (a->state == SESSION_REFUSED && a->status == AGENT_ERR_VERSION)
+		snprintf(buf, size, "version %u, this hostd speaks %d",
+			 a->version, AGENT_VERSION);
+	else if (a->state == SESSION_REFUSED)
+		snprintf(buf, size, "0 or over %d vcpus", AGENT_VCPUS);
+}
+
+static void add_agent(tel *d, const struct stat_agent *a)
+{
+	char text[STRING_MAX], name[AGENT_NAME_BYTES];
+
+	/* its writer is another thread: read once */
+	memcpy(name, a->name, sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	why(a, text, sizeof(text));
+	add_text(d, "state", session_state_name(a->state));
+	add_text(d, "why", text);
+	add_text(d, "version", name);
+	add_num(d, "granted", a->granted);
+	add_num(d, "acked", a->acked);
+	add_num(d, "hinted", a->hint.valid);
+	add_num(d, "placing", a->hint.placing);
+	add_num(d, "wanted", a->hint.wanted);
+	add_num(d, "runnable", a->hint.runnable);
+	add_num(d, "wait_ns", a->hint.wait_us * NSEC_PER_USEC);
+	add_num(d, "workers", a->hint.workers);
+	add_num(d, "hellos", a->count.hellos);
+	add_num(d, "messages", a->count.messages);
+	add_num(d, "messages_refused", a->count.refused);
+	add_num(d, "bytes_skipped", a->count.skipped);
+	add_num(d, "bytes_sent", a->count.bytes_out);
+	add_num(d, "throttled", a->count.throttled);
+}
+
+static int cmd_agent(const char *cmd, const char *params, tel *d)
+{
+	uint16_t vm = find_vm(params);
+	const struct stat_vm *v;
+	char name[STRING_MAX];
+
+	(void)cmd;
+	if (vm == VM_NONE)
+		return -ENOENT;
+	v = &stat_hostd.vm[vm];
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name",
+				     vm_handle(vm, name, sizeof(name)));
+	add_agent(d, &v->agent);
+	add_num(d, "share_ppm", stat_share_ppm(v));
+	add_num(d, "ran_ns", v->share.ran_ns);
+	add_num(d, "ran_owned_ns", v->share.owned_ns);
 	return 0;
 }
 
@@ -461,6 +534,10 @@ static const struct {
 	{ "/heighliner/vms", cmd_vms,
 	  "Names of VMs. Parameters: how many to skip" },
 	{ "/heighliner/vm", cmd_vm, "One VM. Parameters: its name or UUID" },
+	{ "/heighliner/agents", cmd_agents,
+	  "Names of running VMs. Parameters: how many to skip" },
+	{ "/heighliner/agent", cmd_agent,
+	  "One VM's agent. Parameters: its name or UUID" },
 	{ "/heighliner/cpus", cmd_cpus, "Managed cpus" },
 	{ "/heighliner/cpu", cmd_cpu, "One cpu. Parameters: its number" },
 	{ "/heighliner/log", cmd_log,

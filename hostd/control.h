@@ -6,6 +6,8 @@
  *	/heighliner/vms[,SKIP]	names of the VMs, as many as fit; ask again
  *				with the count had so far, until none comes
  *	/heighliner/vm,NAME	everything of one VM (NAME or UUID)
+ *	/heighliner/agents[,SKIP]	names of the VMs that run, likewise
+ *	/heighliner/agent,NAME	what is known of its agent
  *	/heighliner/cpus	managed cpus
  *	/heighliner/cpu,N	owner, riders, for how long, why
  *	/heighliner/log[,N[,BEFORE]]	the last N decisions (before event

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "hostctl_agents.h"
 #include "hostctl_show.h"
 #include "hostctl_sock.h"
 
@@ -24,6 +25,8 @@ static const struct command {
 	{ "cpus", "", "managed cpus: owner, for how long, why", show_cpus },
 	{ "log", "[N]", "the last N decisions: which cpu moved, and why",
 	  show_log },
+	{ "agents", "", "guests' agents: state, what they want, share",
+	  show_agents },
 	{ "drops", "", "frames dropped, by port and reason", show_drops },
 	{ "info", "", "facts and counters of hostd", show_info },
 	{ "reload", "", "make hostd read its configuration again",
@@ -45,8 +48,8 @@ static void usage(FILE *f)
 	fputs("\n  --socket PATH  hostd's telemetry socket (default: the "
 	      "newest that answers)\n"
 	      "  --json         one line of JSON; QUERY is info, vms, vm "
-	      "NAME, cpus, cpu N,\n"
-	      "                 log N or reload\n"
+	      "NAME, agents,\n"
+	      "                 agent NAME, cpus, cpu N, log N or reload\n"
 	      "  --version      print the version\n"
 	      "  --help         this text; see hostctl(8)\n",
 	      f);

@@ -2,8 +2,7 @@
 /*
  * hostctl_show.c - what hostctl asks hostd, and how it shows the answer
  *
- * Each view is written as tab-separated lines into memory first, then printed
- * in columns; so nothing is shown of a view that could not be finished.
+ * Views are made with hostctl_view.h.
  */
 #include "hostctl_show.h"
 
@@ -15,36 +14,11 @@
 #include "cpulist.h"
 #include "hl/bounds.h"
 #include "hl/cpumask.h"
+#include "hostctl_view.h"
 #include "hostctl_table.h"
 #include "name.h"
 
 #define LOG_EVER 1024 /* decisions hostd keeps */
-
-/* A view under construction. */
-struct page {
-	FILE *f;
-	char *text;
-	size_t size;
-};
-
-static int page_begin(struct ctl *c, struct page *p, const char *head)
-{
-	p->text = NULL;
-	p->f = open_memstream(&p->text, &p->size);
-	if (!p->f)
-		return complain(c, "out of memory");
-	fputs(head, p->f);
-	return 0;
-}
-
-/* @align: as table_print(); NULL: throw the page away. */
-static void page_end(struct ctl *c, struct page *p, const char *align)
-{
-	fclose(p->f);
-	if (align)
-		table_print(c->out, p->text, align);
-	free(p->text);
-}
 
 static char *time_of(const struct answer *a, const char *key, char *buf)
 {
@@ -54,40 +28,6 @@ static char *time_of(const struct answer *a, const char *key, char *buf)
 static char *count_of(const struct answer *a, const char *key, char *buf)
 {
 	return human_count(answer_num(a, key), buf, TEXT_MAX);
-}
-
-/* Call @fn with each VM's full answer. Return: VMs seen, or -1. */
-static int each_vm(struct ctl *c, FILE *f,
-		   void (*fn)(FILE *f, const struct answer *vm))
-{
-	struct answer *list, *vm;
-	unsigned seen = 0;
-	bool failed = false;
-	size_t n = 1;
-	char skip[16];
-
-	while (n && seen < VM_MAX) {
-		snprintf(skip, sizeof(skip), "%u", seen);
-		list = answer_ask(c, ANSWER_LIST, "vms", skip, ASK_S);
-		if (!list)
-			return -1;
-		n = answer_count(list, NULL);
-		for (size_t i = 0; i < n && seen < VM_MAX; i++, seen++) {
-			vm = answer_ask(c, ANSWER_ANY, "vm",
-					answer_raw_at(list, NULL, i), ASK_S);
-			failed = !vm;
-			if (failed)
-				break;
-			/* null: it left since the list was made */
-			if (answer_is_record(vm))
-				fn(f, vm);
-			answer_free(vm);
-		}
-		answer_free(list);
-		if (failed)
-			return -1;
-	}
-	return (int)seen;
 }
 
 /* The cpus a VM owns, as a list; "-" for none. */
@@ -254,7 +194,7 @@ static int show_vm(struct ctl *c, const char *name)
 {
 	struct answer *vm = answer_ask(c, ANSWER_ANY, "vm", name, ASK_S);
 	char shown[TEXT_MAX];
-	struct page p;
+	struct view p;
 	int rc = 1;
 
 	if (!vm)
@@ -263,10 +203,10 @@ static int show_vm(struct ctl *c, const char *name)
 		complain(c, "there is no VM (and no command) called '%s'",
 			 name_printable(name, shown, sizeof(shown)));
 	else
-		rc = page_begin(c, &p, "");
+		rc = view_begin(c, &p, "");
 	if (!rc) {
 		vm_facts(p.f, vm);
-		page_end(c, &p, "ll");
+		view_end(c, &p, "ll");
 	}
 	answer_free(vm);
 	return rc;
@@ -274,17 +214,17 @@ static int show_vm(struct ctl *c, const char *name)
 
 int show_vms(struct ctl *c, const char *arg)
 {
-	struct page p;
+	struct view p;
 	int n;
 
 	if (arg)
 		return show_vm(c, arg);
-	if (page_begin(c, &p,
+	if (view_begin(c, &p,
 		       "VM\tCLASS\tSLO\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
 		       "MOVES\tDROPS\n"))
 		return 1;
-	n = each_vm(c, p.f, vm_row);
-	page_end(c, &p, n > 0 ? "llrrrrllllr" : NULL);
+	n = view_each(c, p.f, "vms", "vm", vm_row);
+	view_end(c, &p, n > 0 ? "llrrrrllllr" : NULL);
 	if (!n)
 		fputs("no VM runs on this host\n", c->out);
 	return n < 0;
@@ -310,13 +250,13 @@ static void cpu_row(FILE *f, const struct answer *cpu)
 int show_cpus(struct ctl *c, const char *arg)
 {
 	struct answer *list = answer_ask(c, ANSWER_LIST, "cpus", NULL, ASK_S);
-	struct page p;
+	struct view p;
 	int rc = 0;
 
 	(void)arg;
 	if (!list)
 		return 1;
-	if (page_begin(c, &p,
+	if (view_begin(c, &p,
 		       "CPU\tOWNER\tVCPU\tFOR\tWHY\tMOVES\tRIDERS\t"
 		       "HARVESTERS\n")) {
 		answer_free(list);
@@ -335,7 +275,7 @@ int show_cpus(struct ctl *c, const char *arg)
 		rc = !cpu;
 		answer_free(cpu);
 	}
-	page_end(c, &p, rc ? NULL : "rlrrlrrr");
+	view_end(c, &p, rc ? NULL : "rlrrlrrr");
 	answer_free(list);
 	return rc;
 }
@@ -387,7 +327,7 @@ int show_log(struct ctl *c, const char *arg)
 	struct answer *pages[LOG_EVER];
 	uint64_t wanted = 20, rows = 0;
 	unsigned cnt = 0;
-	struct page p;
+	struct view p;
 	char *end;
 	int rc;
 
@@ -398,7 +338,7 @@ int show_log(struct ctl *c, const char *arg)
 					   "hostctl log 50");
 	}
 	rc = log_pages(c, wanted < LOG_EVER ? wanted : LOG_EVER, pages, &cnt);
-	if (page_begin(c, &p, "AGO\tCPU\tFROM\tTO\tWHY\tDELAY\tREADY\n")) {
+	if (view_begin(c, &p, "AGO\tCPU\tFROM\tTO\tWHY\tDELAY\tREADY\n")) {
 		rc = 1;
 		goto out_free;
 	}
@@ -408,7 +348,7 @@ int show_log(struct ctl *c, const char *arg)
 		for (size_t row = 0; row < n; row++, rows++)
 			log_row(p.f, pages[i], row);
 	}
-	page_end(c, &p, rc || !rows ? NULL : "rrlllrr");
+	view_end(c, &p, rc || !rows ? NULL : "rrlllrr");
 	if (!rc && !rows)
 		fputs("no cpu has moved\n", c->out);
 out_free:
@@ -429,23 +369,23 @@ int show_drops(struct ctl *c, const char *arg)
 {
 	static const char head[] = "PORT\tREASON\tFRAMES\n";
 	struct answer *info = answer_ask(c, ANSWER_RECORD, "info", NULL, ASK_S);
-	struct page p;
+	struct view p;
 	bool any;
 	int n;
 
 	(void)arg;
 	if (!info)
 		return 1;
-	if (page_begin(c, &p, head)) {
+	if (view_begin(c, &p, head)) {
 		answer_free(info);
 		return 1;
 	}
 	answer_each(info, "drop_", drop_line,
 		    &(struct drops){ .f = p.f, .who = "(uplink)" });
-	n = each_vm(c, p.f, vm_drops);
+	n = view_each(c, p.f, "vms", "vm", vm_drops);
 	fflush(p.f);
 	any = p.size > sizeof(head) - 1;
-	page_end(c, &p, n >= 0 && any ? "llr" : NULL);
+	view_end(c, &p, n >= 0 && any ? "llr" : NULL);
 	if (n >= 0 && !any)
 		fputs("no frame was dropped\n", c->out);
 	answer_free(info);
@@ -486,19 +426,19 @@ int show_info(struct ctl *c, const char *arg)
 		{ 0 }
 	};
 	struct answer *info = answer_ask(c, ANSWER_RECORD, "info", NULL, ASK_S);
-	struct page p;
+	struct view p;
 	int rc;
 
 	(void)arg;
 	if (!info)
 		return 1;
-	rc = page_begin(c, &p, "");
+	rc = view_begin(c, &p, "");
 	if (!rc) {
 		put_facts(p.f, info, facts);
 		fprintf(p.f, "libvirt\t%s\n",
 			answer_num(info, "libvirt_up") ? "connected" : "away");
 		put_traffic(p.f, info, "uplink");
-		page_end(c, &p, "ll");
+		view_end(c, &p, "ll");
 	}
 	answer_free(info);
 	return rc;

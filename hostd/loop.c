@@ -5,8 +5,9 @@
  * Theory of operation. One pass moves frames, and every interval_ns also looks
  * (sense), decides (policy, pure) and acts (owners -> wishes -> moves). All
  * data below belongs to this thread; the control thread sends messages. The
- * thread makes no system call but the wake-ups guests ask for and, when there
- * was nothing to do for idle_after_ns and sleeping is allowed, the sleep.
+ * thread makes no system call but the wake-ups guests ask for, one to the
+ * agents thread when a decision changed what a VM with an agent owns, and, when
+ * there was nothing to do for idle_after_ns and sleeping is allowed, the sleep.
  *
  *	frame in -> sw_pass -> stamps -> sense_snapshot -> policy decide
  *	  -> owners_apply -> actuate_want -> backend thread -> vcpu moved
@@ -151,13 +152,10 @@ static void want_vm(struct loop *l, uint16_t slot)
 }
 
 /* The policy reads who owns what from the snapshot: copy it there. */
-static void show_owner(struct loop *l, uint16_t cpu)
+static void show_owner(struct loop *l, uint16_t cpu, uint16_t owner)
 {
 	struct cpu_view *c = &l->snap.cpu[cpu];
-	uint16_t owner = owners_of_cpu(&l->owners, cpu);
 
-	if (c->owner == owner)
-		return;
 	if (c->owner != VCPU_NONE && l->snap.vcpu[c->owner].cpu == cpu)
 		l->snap.vcpu[c->owner].cpu = CPU_NONE;
 	if (owner != VCPU_NONE)
@@ -166,12 +164,47 @@ static void show_owner(struct loop *l, uint16_t cpu)
 	c->since_ns = l->snap.now_ns;
 }
 
+/* What the agent in the guest is told of a vcpu. One of a best-effort VM may
+ * run anywhere, whatever it owns: to its agent, that is nothing. */
+static void tell_agent(struct loop *l, uint16_t vcpu)
+{
+	const struct vcpu_view *v = &l->snap.vcpu[vcpu];
+	bool tells = l->set.act && l->set.policy->tells_agents;
+
+	if (tells && v->vm != VM_NONE && v->cpu != CPU_NONE &&
+	    l->snap.vm[v->vm].class == VM_CLASS_LATENCY_CRITICAL)
+		board_grant(l->conf.board, vcpu, v->cpu,
+			    l->snap.cpu[v->cpu].llc);
+	else
+		board_grant(l->conf.board, vcpu, CPU_NONE, CPU_NONE);
+}
+
+/* Old and new owners of cpus that changed hands are told when all is shown: a
+ * vcpu that goes from one cpu to another is not told of nothing in between. */
 static void show_owners(struct loop *l)
 {
-	for (unsigned i = 0; i < l->snap.cpu_cnt; i++)
-		show_owner(l, (uint16_t)i);
+	static uint16_t touched[2 * CPU_MAX];
+	unsigned cnt = 0;
+
+	for (unsigned i = 0; i < l->snap.cpu_cnt; i++) {
+		uint16_t was = l->snap.cpu[i].owner;
+		uint16_t is = owners_of_cpu(&l->owners, (uint16_t)i);
+
+		if (was == is)
+			continue;
+		if (was != VCPU_NONE)
+			touched[cnt++] = was;
+		if (is != VCPU_NONE)
+			touched[cnt++] = is;
+		show_owner(l, (uint16_t)i, is);
+	}
 	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
 		l->snap.vm[i].owned = owners_of_vm(&l->owners, (uint16_t)i);
+	if (!l->conf.board)
+		return;
+	while (cnt)
+		tell_agent(l, touched[--cnt]);
+	board_kick(l->conf.board);
 }
 
 static void record(struct loop *l, const struct grant *g, uint16_t from_vm,
@@ -250,7 +283,8 @@ static unsigned policy_index(const struct policy_ops *ops)
 static void decide(struct loop *l, uint64_t now_ns)
 {
 	l->decide_ns = now_ns + l->set.interval_ns;
-	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf, now_ns);
+	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf,
+		       l->conf.board, now_ns);
 	if (!l->set.act)
 		return;
 	l->plan.count = 0;
@@ -283,6 +317,11 @@ static void take_settings(struct loop *l, const struct settings *set)
 	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
 		if (l->snap.vm[i].present)
 			want_vm(l, (uint16_t)i);
+	if (!l->conf.board)
+		return;
+	for (unsigned i = 0; i < l->snap.vcpu_cnt; i++)
+		tell_agent(l, (uint16_t)i); /* a policy may keep it to itself */
+	board_kick(l->conf.board);
 }
 
 static void set_vcpu(struct loop *l, const struct msg *m)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "actuate.h"
+#include "agent_board.h"
 #include "msg.h"
 #include "sense_bpf.h"
 #include "topo.h"
@@ -19,6 +20,7 @@ struct loop_conf {
 	struct sw *sw;
 	struct actuate *actuate;
 	const struct sense_bpf *bpf; /* NULL: no sensor */
+	struct agent_board *board;   /* NULL: guests' agents are not told */
 	const struct topo *topo;
 	uint16_t cpu; /* where the poll thread runs; CPU_NONE: anywhere */
 	struct settings settings;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agents.h"
 #include "conf.h"
 #include "control.h"
 #include "guardian.h"
@@ -51,6 +52,7 @@ static struct hostd {
 	struct act *act;
 	struct actuate *actuate;
 	struct sense_bpf *bpf;
+	struct agents *agents; /* NULL: none */
 	struct sw *sw;
 	struct port *uplink;
 	struct loop *loop;
@@ -267,6 +269,22 @@ static void start_sensor(void)
 	snprintf(stat_hostd.sensor, sizeof(stat_hostd.sensor), "on");
 }
 
+/* Without it VMs are managed as if they had no agents. */
+static void start_agents(void)
+{
+	int err = agents_open(&hd.agents, "/dev/shm", wake_loop, NULL);
+
+	if (!err) {
+		err = agents_start(hd.agents);
+		if (err)
+			agents_close(hd.agents);
+	}
+	if (!err)
+		return;
+	hd.agents = NULL;
+	log_warn("guests' agents are not used: %s", strerror(-err));
+}
+
 /* Free hugepages of the default size; DPDK runs without them, too. */
 static unsigned long hugepages_free(void)
 {
@@ -315,6 +333,7 @@ static void start_loop(void)
 		.sw = hd.sw,
 		.actuate = hd.actuate,
 		.bpf = hd.bpf,
+		.board = hd.agents ? agents_board(hd.agents) : NULL,
 		.topo = &hd.topo,
 		.cpu = hd.conf.poll_cpu,
 		.wake_control = wake_control,
@@ -375,6 +394,7 @@ static void start_vms(void)
 		.ops = hd.ops,
 		.act = hd.act,
 		.bpf = hd.bpf,
+		.agents = hd.agents,
 		.run_dir = opt.run_dir,
 		.on_release = on_release,
 		.act_on = policy_find(hd.conf.policy) != &policy_none,
@@ -460,6 +480,8 @@ static void stop(void)
 	log_info("stopping: VMs get back what they had");
 	vms_close(hd.vms);
 	loop_stop(hd.loop);
+	if (hd.agents)
+		agents_close(hd.agents);
 	hd.ops->close(hd.act);
 	pins_close(hd.pins);
 	virt_close(hd.virt);
@@ -501,6 +523,7 @@ int main(int argc, char **argv)
 	start_safety();
 	start_backend();
 	start_sensor();
+	start_agents();
 	start_packets();
 	start_loop();
 	start_vms();

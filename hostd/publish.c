@@ -21,6 +21,8 @@ static void publish_windows(const struct snapshot *s)
 	for (unsigned i = 0; i < s->vm_cnt; i++) {
 		struct stat_vm *st = &stat_hostd.vm[i];
 
+		st->share_was[1] = st->share_was[0];
+		st->share_was[0] = st->share;
 		if (!st->window[0].count && !st->window[1].count)
 			continue;
 		hist_merge(&st->delay, &st->window[1]);
@@ -120,4 +122,6 @@ void publish_vm_reset(uint16_t vm)
 	st->port_up = false;
 	st->gained = st->lost = st->moves_failed = 0;
 	st->ran_ns = st->waited_ns = 0;
+	memset(&st->share, 0, sizeof(st->share));
+	memset(st->share_was, 0, sizeof(st->share_was));
 }

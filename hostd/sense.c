@@ -2,10 +2,11 @@
 /*
  * sense.c - ports and vcpu states become one snapshot
  *
- * Two sources: each port's signal (age of the oldest frame its guest has not
- * taken, frames held) and each vcpu's sensor slot (running, ready, halted;
- * since when). Both are plain memory reads. A vm_view's delay is the worst of
- * its ports, its ready wait the worst of its vcpus.
+ * Three sources: each port's signal (age of the oldest frame its guest has not
+ * taken, frames held), each vcpu's sensor slot (running, ready, halted; since
+ * when), and the board with what the guests' agents say, which is in bounds
+ * already. All are plain memory reads. A vm_view's delay is the worst of its
+ * ports, its ready wait the worst of its vcpus.
  *
  * The sensor stamps with the same clock, but on other cpus and after this
  * pass read it: ages are clamped at 0.
@@ -28,6 +29,18 @@ static uint64_t age_ns(uint64_t now_ns, uint64_t then_ns)
 	return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
+/* What it ran since the last look counts for who owned a cpu in that time. */
+static void sense_ran(struct vcpu_view *v, struct stat_share *share,
+		      uint64_t ran_ns)
+{
+	if (ran_ns > v->ran_ns) {
+		share->ran_ns += ran_ns - v->ran_ns;
+		if (v->cpu != CPU_NONE)
+			share->owned_ns += ran_ns - v->ran_ns;
+	}
+	v->ran_ns = ran_ns;
+}
+
 static void sense_vcpu(struct vcpu_view *v, const struct sense_bpf *bpf,
 		       uint16_t slot, uint64_t now_ns)
 {
@@ -40,7 +53,8 @@ static void sense_vcpu(struct vcpu_view *v, const struct sense_bpf *bpf,
 	v->run = (uint8_t)s.state;
 	v->since_ns = s.since_ns;
 	v->last_cpu = s.state == VCPU_RUN_UNKNOWN ? CPU_NONE : (uint16_t)s.cpu;
-	v->ran_ns = s.ran_ns + (s.state == VCPU_RUN_RUNNING ? open_ns : 0);
+	sense_ran(v, &stat_hostd.vm[v->vm].share,
+		  s.ran_ns + (s.state == VCPU_RUN_RUNNING ? open_ns : 0));
 	v->waited_ns = s.waited_ns + (s.state == VCPU_RUN_READY ? open_ns : 0);
 }
 
@@ -64,6 +78,25 @@ static void sense_vm(struct snapshot *s, struct vm_view *vm,
 	}
 }
 
+static void sense_hint(struct snapshot *s, uint16_t vm,
+		       const struct agent_board *board)
+{
+	struct vm_view *view = &s->vm[vm];
+	const struct board_hint h = board_hint(board, vm);
+
+	if (!h.valid && !view->hinted)
+		return; /* as before: nothing */
+	view->hinted = h.valid;
+	view->hint_wanted = h.wanted;
+	view->hint_wait_ns = h.wait_us * NSEC_PER_USEC;
+	for (unsigned i = 0; i < view->vcpu_cnt; i++) {
+		uint16_t slot = (uint16_t)(view->first_vcpu + i);
+
+		s->vcpu[slot].hint_runnable =
+		    h.valid ? board_runnable(board, slot) : 0;
+	}
+}
+
 static void sense_port(struct snapshot *s, struct sw *sw, struct port *p)
 {
 	struct vm_view *vm = &s->vm[p->vm];
@@ -77,7 +110,7 @@ static void sense_port(struct snapshot *s, struct sw *sw, struct port *p)
 
 void sense_snapshot(struct snapshot *s, struct sw *sw,
 		    const struct port_list *ports, const struct sense_bpf *bpf,
-		    uint64_t now_ns)
+		    const struct agent_board *board, uint64_t now_ns)
 {
 	s->now_ns = now_ns;
 	for (unsigned i = 0; i < s->vm_cnt; i++) {
@@ -88,9 +121,13 @@ void sense_snapshot(struct snapshot *s, struct sw *sw,
 	for (unsigned i = 0; i < ports->count; i++)
 		if (ports->port[i]->vm != VM_NONE)
 			sense_port(s, sw, ports->port[i]);
-	for (unsigned i = 0; i < s->vm_cnt; i++)
-		if (s->vm[i].present)
-			sense_vm(s, &s->vm[i], bpf);
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		if (!s->vm[i].present)
+			continue;
+		sense_vm(s, &s->vm[i], bpf);
+		if (board)
+			sense_hint(s, (uint16_t)i, board);
+	}
 }
 
 /* Could this VM be given one cpu more, if it wanted it? */

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "agent_board.h"
 #include "policy/policy.h"
 #include "vhost/switch.h"
 
@@ -21,15 +22,18 @@ struct port_list {
 /*
  * sense_snapshot() - Refresh what changes by itself
  * @s: configured fields (class, limits, slots, owners) are left as they are;
- *     delay, held, ready wait, run states and now_ns are written
+ *     delay, held, ready wait, run states, hints and now_ns are written
  * @bpf: NULL where there is no sensor: run states stay UNKNOWN
  *
+ * @board: what agents say; NULL: there are none
+ *
  * Poll thread. No system call; cost: one cache line a vcpu and one a port.
- * Delays of taken frames go into the VM's current window in stat_hostd.
+ * Delays of taken frames go into the VM's current window in stat_hostd, run
+ * time on owned cpus into its share.
  */
 void sense_snapshot(struct snapshot *s, struct sw *sw,
 		    const struct port_list *ports, const struct sense_bpf *bpf,
-		    uint64_t now_ns);
+		    const struct agent_board *board, uint64_t now_ns);
 
 /*
  * sense_patience_ns() - How long the loop may sleep and miss nothing

@@ -17,6 +17,17 @@ void stat_window(const struct stat_vm *vm, struct hist *out)
 	hist_merge(out, &vm->window[1]);
 }
 
+uint64_t stat_share_ppm(const struct stat_vm *vm)
+{
+	uint64_t ran_ns = vm->share.ran_ns - vm->share_was[1].ran_ns;
+	uint64_t owned_ns = vm->share.owned_ns - vm->share_was[1].owned_ns;
+
+	/* a reader may be between two of the writer's numbers */
+	if (!ran_ns || owned_ns > ran_ns)
+		return ran_ns ? 1000000 : 0;
+	return (uint64_t)((double)owned_ns * 1e6 / (double)ran_ns);
+}
+
 void stat_event_add(const struct stat_event *e)
 {
 	uint64_t n = stat_hostd.log_next;

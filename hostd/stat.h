@@ -3,8 +3,8 @@
  * stat.h - what hostd counts and shows
  *
  * One static table. The poll thread writes, but for the fields marked
- * (control); the telemetry thread reads at any time: a reader may see one
- * count more in one field than in its neighbour, never a torn number.
+ * (control) or (agents); the telemetry thread reads at any time: a reader may
+ * see one count more in one field than in its neighbour, never a torn number.
  * Slots are never freed, so a reader needs no lock; `present` says whether a
  * slot means anything.
  */
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "act.h"
+#include "agent_session.h"
 #include "hl/bounds.h"
 #include "hl/cpumask.h"
 #include "hl/hist.h"
@@ -23,6 +24,22 @@
 
 #define STAT_WINDOW_NS (10 * 1000000000ull) /* delays shown: last 10..20 s */
 #define STAT_LOG_MAX   1024 /* decisions kept for `hostctl log` */
+
+/* (agents) A VM's agent, as seen last; all 0 without a channel. */
+struct stat_agent {
+	uint8_t state;		     /* enum session_state */
+	char name[AGENT_NAME_BYTES]; /* its version; always ends in NUL */
+	const char *why;	     /* about the page's file; NULL: good */
+	uint32_t status, version;    /* of SESSION_REFUSED */
+	uint16_t granted, acked;     /* vcpus */
+	struct session_hint hint;
+	struct session_count count;
+};
+
+/* Run time of a VM's vcpus, and how much of it on vcpus that owned a cpu. */
+struct stat_share {
+	uint64_t ran_ns, owned_ns;
+};
 
 struct stat_vm {
 	char name[VM_NAME_MAX]; /* (control), before present is set */
@@ -35,8 +52,11 @@ struct stat_vm {
 	struct hist window[2]; /* this STAT_WINDOW_NS and the one before */
 	uint64_t gained, lost; /* cpus */
 	uint64_t moves_failed;
-	uint64_t ran_ns;    /* cpu time of its vcpus while watched */
-	uint64_t waited_ns; /* ready wait, summed over its vcpus */
+	uint64_t ran_ns;	 /* cpu time of its vcpus while watched */
+	uint64_t waited_ns;	 /* ready wait, summed over its vcpus */
+	struct stat_share share; /* since the VM came */
+	struct stat_share share_was[2]; /* one and two STAT_WINDOW_NS ago */
+	struct stat_agent agent;	/* (agents) */
 };
 
 struct stat_cpu {
@@ -84,6 +104,12 @@ extern struct stat_all stat_hostd;
 
 /* stat_window() - Both delay windows of a VM added up into @out. */
 void stat_window(const struct stat_vm *vm, struct hist *out);
+
+/*
+ * stat_share_ppm() - Of its run time in the last one to two windows, the
+ * millionth parts that were on vcpus that owned a cpu; 0 when it did not run.
+ */
+uint64_t stat_share_ppm(const struct stat_vm *vm);
 
 /* stat_event_add() - Poll thread: append to the ring. */
 void stat_event_add(const struct stat_event *e);

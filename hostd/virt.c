@@ -183,6 +183,15 @@ static int look_xml(struct virt *v, const char *xml, struct virt_vm *vm)
 			    "bytes, mode='client' or 'server' and a <mac>; %d "
 			    "at most",
 			    vm->name, v->xml.nic_refused, VIRT_NICS_MAX);
+	if (v->xml.agent_refused)
+		log_limited(LOG_LEVEL_WARN,
+			    "VM '%s': %u of its agent's devices are not used: "
+			    "one <channel type='unix'> with mode='bind' and a "
+			    "path under 108 bytes, one <shmem> of model "
+			    "ivshmem-plain with a name under 64 bytes",
+			    vm->name, v->xml.agent_refused);
+	memcpy(vm->channel, v->xml.channel, sizeof(vm->channel));
+	memcpy(vm->shmem, v->xml.shmem, sizeof(vm->shmem));
 	vm->vcpu_max = v->xml.vcpu_max;
 	vm->nic_cnt = v->xml.nic_cnt;
 	memcpy(vm->nic, v->xml.nic, sizeof(vm->nic));
@@ -224,7 +233,9 @@ static bool is_same(const struct virt_vm *a, const struct virt_vm *b)
 	if (strcmp(a->name, b->name) || strcmp(a->uuid, b->uuid) ||
 	    a->state != b->state || a->pid != b->pid ||
 	    a->vcpu_max != b->vcpu_max || a->vcpu_cnt != b->vcpu_cnt ||
-	    a->nic_cnt != b->nic_cnt || memcmp(a->tid, b->tid, sizeof(a->tid)))
+	    a->nic_cnt != b->nic_cnt || strcmp(a->channel, b->channel) ||
+	    strcmp(a->shmem, b->shmem) ||
+	    memcmp(a->tid, b->tid, sizeof(a->tid)))
 		return false;
 	for (unsigned i = 0; i < a->nic_cnt; i++)
 		if (strcmp(a->nic[i].path, b->nic[i].path) ||

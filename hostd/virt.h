@@ -17,10 +17,12 @@
 
 #define VIRT_NICS_MAX  8
 #define VIRT_VCPUS_MAX 512
+#define VIRT_PATH_MAX  108 /* a Unix socket's sun_path */
+#define VIRT_SHMEM_MAX 64  /* bytes of a shared memory's name, NUL included */
 
 /* One <interface type='vhostuser'>. */
 struct virt_nic {
-	char path[108];
+	char path[VIRT_PATH_MAX];
 	bool qemu_listens; /* mode='server' in the XML: hostd connects */
 	uint8_t mac[6];
 };
@@ -38,6 +40,10 @@ struct virt_vm {
 	enum virt_state state;
 	uint16_t nic_cnt;
 	struct virt_nic nic[VIRT_NICS_MAX];
+	/* For its agent (hl/agent.h); "": none. QEMU listens on the channel's
+	 * socket, whose path libvirt chooses at each start. */
+	char channel[VIRT_PATH_MAX];
+	char shmem[VIRT_SHMEM_MAX];
 	uint16_t vcpu_max;	   /* how many may ever be plugged */
 	pid_t pid;		   /* VIRT_RUNNING only, as the rest */
 	uint16_t vcpu_cnt;	   /* highest plugged + 1 */

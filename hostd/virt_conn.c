@@ -85,7 +85,7 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event,
 	return 0;
 }
 
-/* DEVICE_ADDED, DEVICE_REMOVED: perhaps a NIC. */
+/* DEVICE_ADDED, DEVICE_REMOVED: perhaps a NIC, or the agent's channel. */
 static void on_device(virConnectPtr conn, virDomainPtr dom, const char *alias,
 		      void *arg)
 {

@@ -15,6 +15,8 @@
 #include <libxml/tree.h>
 #include <string.h>
 
+#include "hl/agent.h"
+
 static const char doctype[] = "<!DOCTYPE";
 
 static bool is_element(const xmlNode *n, const char *name)
@@ -135,6 +137,58 @@ static void nics_parse(const xmlNode *devices, struct virt_xml *out)
 	}
 }
 
+/*
+ * Of <channel type='unix'> the one whose port in the guest is the agent's. Only
+ * where QEMU listens (mode='bind') can hostd connect.
+ */
+static void channel_parse(const xmlNode *n, struct virt_xml *out)
+{
+	const xmlNode *source = child(n, "source");
+	const xmlNode *target = child(n, "target");
+	const char *path = source ? attribute(source, "path") : NULL;
+	size_t bytes = path ? strlen(path) + 1 : 0;
+
+	if (!target || !attribute_is(target, "type", "virtio") ||
+	    !attribute_is(target, "name", AGENT_PORT))
+		return;
+	/* no path: not started, and libvirt will choose one */
+	if (out->channel[0] || !attribute_is(n, "type", "unix") ||
+	    (path && (*path != '/' || bytes > sizeof(out->channel) ||
+		      !attribute_is(source, "mode", "bind"))))
+		out->agent_refused++;
+	else if (path)
+		memcpy(out->channel, path, bytes);
+}
+
+/* Of <shmem> the one whose name begins as the agent's page does. */
+static void shmem_parse(const xmlNode *n, struct virt_xml *out)
+{
+	static const char prefix[] = AGENT_SHMEM;
+	const xmlNode *model = child(n, "model");
+	const char *name = attribute(n, "name");
+	size_t bytes = name ? strlen(name) + 1 : 0;
+
+	if (!name || strncmp(name, prefix, sizeof(prefix) - 1))
+		return;
+	if (out->shmem[0] || strchr(name, '/') || bytes > sizeof(out->shmem) ||
+	    !model || !attribute_is(model, "type", "ivshmem-plain"))
+		out->agent_refused++;
+	else
+		memcpy(out->shmem, name, bytes);
+}
+
+static void agent_parse(const xmlNode *devices, struct virt_xml *out)
+{
+	for (const xmlNode *n = devices->children; n; n = n->next) {
+		if (out->agent_refused == UINT16_MAX)
+			return;
+		if (is_element(n, "channel"))
+			channel_parse(n, out);
+		else if (is_element(n, "shmem"))
+			shmem_parse(n, out);
+	}
+}
+
 static void pins_parse(const xmlNode *cputune, struct virt_xml *out)
 {
 	for (const xmlNode *n = cputune->children; n; n = n->next) {
@@ -164,8 +218,10 @@ static int domain_parse(const xmlNode *domain, struct virt_xml *out)
 	if (cputune)
 		pins_parse(cputune, out);
 	devices = child(domain, "devices");
-	if (devices)
+	if (devices) {
 		nics_parse(devices, out);
+		agent_parse(devices, out);
+	}
 	return 0;
 }
 

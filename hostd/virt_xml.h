@@ -18,6 +18,9 @@ struct virt_xml {
 	uint16_t nic_cnt;
 	uint16_t nic_refused; /* vhostuser, but unusable or too many */
 	struct virt_nic nic[VIRT_NICS_MAX];
+	char channel[VIRT_PATH_MAX]; /* of the agent's channel; "": none */
+	char shmem[VIRT_SHMEM_MAX];  /* of the agent's page; "": none */
+	uint16_t agent_refused;	     /* either, but unusable or a second one */
 	uint64_t pinned[VIRT_VCPUS_MAX / 64]; /* has its own <vcpupin> */
 };
 
@@ -26,8 +29,10 @@ struct virt_xml {
  * @text: @len bytes, any bytes at all; need not end in NUL
  *
  * A function of the text alone; loads nothing, follows no entity. A NIC whose
- * path, mode or MAC address hostd cannot use is counted, not taken.
- * Return: 0; -EINVAL for what is no domain, -E2BIG over VIRT_XML_MAX, -ENOMEM.
+ * path, mode or MAC address hostd cannot use is counted, not taken; so is an
+ * agent's channel or page. A channel with no path at all is not counted:
+ * libvirt gives it one when the domain starts. Return: 0; -EINVAL for what is
+ * no domain, -E2BIG over VIRT_XML_MAX, -ENOMEM.
  */
 int virt_xml_parse(const char *text, size_t len, struct virt_xml *out);
 

@@ -45,7 +45,9 @@ struct entry {
 	struct nic nic[VIRT_NICS_MAX];
 	unsigned xml_cnt;
 	struct virt_nic xml[VIRT_NICS_MAX]; /* as libvirt told last */
-	struct act_vm act;		    /* name, uuid, pid, threads */
+	char channel[VIRT_PATH_MAX], shmem[VIRT_SHMEM_MAX]; /* the same */
+	struct peer_conf agent; /* as told last; channel "": not told */
+	struct act_vm act;	/* name, uuid, pid, threads */
 };
 
 struct vms {
@@ -349,12 +351,48 @@ static void release(struct vms *v, struct entry *e)
 	e->adopted = false;
 }
 
+static bool same_agent(const struct peer_conf *a, const struct peer_conf *b)
+{
+	return !strcmp(a->channel, b->channel) && !strcmp(a->shmem, b->shmem) &&
+	       a->pid == b->pid && a->first_vcpu == b->first_vcpu &&
+	       a->vcpu_cnt == b->vcpu_cnt && a->enabled == b->enabled;
+}
+
+/* The agent of a VM that runs: where it is, what it may. */
+static void sync_agent(struct vms *v, struct entry *e)
+{
+	const struct conf_vm *cv = conf_vm(v->c.conf, e->act.name);
+	struct peer_conf want = { .pid = 0 };
+
+	if (!v->c.agents)
+		return;
+	if (e->running && e->channel[0]) {
+		memcpy(want.name, e->act.name, sizeof(want.name));
+		memcpy(want.channel, e->channel, sizeof(want.channel));
+		memcpy(want.shmem, e->shmem, sizeof(want.shmem));
+		want.pid = e->act.pid;
+		want.first_vcpu = e->first_vcpu;
+		want.vcpu_cnt = e->act.vcpu_cnt;
+		want.enabled = cv->agent;
+	}
+	if (same_agent(&want, &e->agent))
+		return;
+	if (agents_vm(v->c.agents, e->slot, want.channel[0] ? &want : NULL)) {
+		log_limited(LOG_LEVEL_ERROR, "VM '%s': no memory for its agent",
+			    e->act.name);
+		return; /* again when libvirt tells of the VM again */
+	}
+	e->agent = want;
+}
+
 static void stop_vm(struct vms *v, struct entry *e)
 {
 	struct msg m = { .kind = MSG_VM_DEL };
 
 	if (!e->running)
 		return;
+	e->running = false;
+	sync_agent(v, e);
 	m.vm.slot = e->slot;
 	loop_send(v->c.loop, &m);
 	await(v, NULL, e->slot);
@@ -364,7 +402,6 @@ static void stop_vm(struct vms *v, struct entry *e)
 					  (uint16_t)(e->first_vcpu + i));
 	release(v, e);
 	vcpus_free(v, e);
-	e->running = false;
 	log_info("VM '%s' left", e->act.name);
 }
 
@@ -453,9 +490,12 @@ void vms_update(struct vms *v, const struct virt_vm *vm)
 	e->known = vm->state != VIRT_GONE;
 	e->xml_cnt = e->known ? vm->nic_cnt : 0;
 	memcpy(e->xml, vm->nic, sizeof(e->xml));
+	memcpy(e->channel, vm->channel, sizeof(e->channel));
+	memcpy(e->shmem, vm->shmem, sizeof(e->shmem));
 	sync_nics(v, e);
 	if (vm->state == VIRT_RUNNING)
 		run_vm(v, e, vm);
+	sync_agent(v, e);
 	free_if_unknown(v, e);
 }
 
@@ -506,6 +546,7 @@ void vms_reload(struct vms *v, const struct conf *next, bool act_on)
 		else
 			release(v, e);
 		send_vm(v, e);
+		sync_agent(v, e);
 	}
 	sync_all_nics(v);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "act.h"
+#include "agents.h"
 #include "conf.h"
 #include "loop.h"
 #include "sense_bpf.h"
@@ -25,6 +26,7 @@ struct vms_conf {
 	const struct act_ops *ops;
 	struct act *act;
 	struct sense_bpf *bpf; /* NULL: no sensor */
+	struct agents *agents; /* NULL: guests' agents are left alone */
 	const char *run_dir;   /* sockets under it are ours to serve */
 	/* libvirt's view of these slots is to be put back; before release() */
 	void (*on_release)(uint16_t first_vcpu, uint16_t cnt);

@@ -122,6 +122,19 @@ static int fill(void **state)
 			.reason = REASON_DELAY,
 			.moves = 5,
 		};
+	v->share.ran_ns = 1000;
+	v->share.owned_ns = 973;
+	v->agent =
+	    (struct stat_agent){ .state = SESSION_PAGE,
+				 .name = "1.2 \x1b",
+				 .granted = 2,
+				 .acked = 1,
+				 .hint = { .valid = true,
+					   .wanted = 3,
+					   .runnable = 5,
+					   .workers = 8,
+					   .wait_us = 250 },
+				 .count = { .messages = 77, .skipped = 4 } };
 	add_vm(5, "batch\x1b\xc3\xbc");
 	return 0;
 }
@@ -162,6 +175,20 @@ static const struct {
 	{ "/heighliner/vm,web, the 1st", "\"to_frames\":1000," },
 	{ "/heighliner/vm,web, the 1st", "\"cpus\":[1,2]" },
 	{ "/heighliner/vm,batch%1B%C3%BC", "\"cpus\":[]" },
+	{ "/heighliner/agents",
+	  "{\"/heighliner/agents\":[\"web, the 1st\",\"batch%1B%C3%BC\"]}" },
+	{ "/heighliner/agents,1", "[\"batch%1B%C3%BC\"]" },
+	{ "/heighliner/agents,x", "null" },
+	{ "/heighliner/agent,web, the 1st",
+	  "\"state\":\"page\",\"why\":\"\",\"version\":\"1.2 %1B\","
+	  "\"granted\":2,\"acked\":1,\"hinted\":1,\"placing\":0,"
+	  "\"wanted\":3,\"runnable\":5,\"wait_ns\":250000,\"workers\":8" },
+	{ "/heighliner/agent,web, the 1st",
+	  "\"messages\":77,\"messages_refused\":0,\"bytes_skipped\":4" },
+	{ "/heighliner/agent,web, the 1st",
+	  "\"share_ppm\":973000,\"ran_ns\":1000,\"ran_owned_ns\":973" },
+	{ "/heighliner/agent,batch%1B%C3%BC", "\"state\":\"none\"" },
+	{ "/heighliner/agent,web", "null" },
 	{ "/heighliner/cpus", "{\"/heighliner/cpus\":[1,2,3]}" },
 	{ "/heighliner/cpu,1", "\"vm\":\"web, the 1st\",\"vcpu\":0" },
 	{ "/heighliner/cpu,2", "\"reason\":\"delay\",\"moves\":5" },
@@ -244,6 +271,85 @@ static void test_pages(void **state)
 	assert_true(pages > 2);
 }
 
+/* Run hostctl against it. Return: what it printed, out and err together. */
+static char *hostctl(int want_rc, const char *a, const char *b)
+{
+	static char text[1 << 20];
+	char name[] = "hostctl", opt[] = "--socket", one[200], two[200];
+	char *argv[] = { name, opt, sock_path, one, two, NULL };
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	snprintf(one, sizeof(one), "%s", a ? a : "");
+	snprintf(two, sizeof(two), "%s", b ? b : "");
+	assert_int_equal(hostctl_run(3 + !!a + !!b, argv, f, f), want_rc);
+	fclose(f);
+	return text;
+}
+
+/* Columns two blanks apart, however wide they are shown. */
+static void squeeze(char *text)
+{
+	char *to = text;
+
+	for (const char *p = text; *p; p++)
+		if (to - text < 2 || *p != ' ' || to[-1] != ' ' ||
+		    to[-2] != ' ')
+			*to++ = *p;
+	*to = '\0';
+}
+
+/* Every state, as hostctl shows it. */
+static void test_agents(void **state)
+{
+	static const struct {
+		const char *what;
+		struct stat_agent agent;
+		const char *want; /* after the name */
+	} table[] = {
+		{ "no channel",
+		  { .state = SESSION_NONE },
+		  "none  -  0/0  -  -  -  -  97.3%" },
+		{ "off",
+		  { .state = SESSION_OFF },
+		  "off  -  0/0  -  -  -  -  97.3%" },
+		{ "waiting",
+		  { .state = SESSION_WAITING },
+		  "waiting  -  0/0  -  -  -  -  97.3%" },
+		{ "channel, no hint yet",
+		  { .state = SESSION_CHANNEL, .name = "1.0", .granted = 1 },
+		  "channel  1.0  0/1  -  -  -  -  97.3%" },
+		{ "bad page",
+		  { .state = SESSION_BAD_PAGE,
+		    .name = "1.0",
+		    .why = "is a link" },
+		  "bad page: its file is a link  1.0  0/0" },
+		{ "silent",
+		  { .state = SESSION_SILENT, .name = "1.0" },
+		  "silent  1.0  0/0" },
+		{ "refused",
+		  { .state = SESSION_REFUSED,
+		    .status = AGENT_ERR_VERSION,
+		    .version = 2 },
+		  "refused: version 2, this hostd speaks 1  -  0/0" },
+		{ "too many vcpus",
+		  { .state = SESSION_REFUSED, .status = AGENT_ERR_VCPUS },
+		  "refused: 0 or over 512 vcpus  -  0/0" },
+	};
+	char *line;
+
+	(void)state;
+	stat_hostd.vm[5].view.present = false; /* does not run */
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		stat_hostd.vm[0].agent = table[i].agent;
+		line = strchr(hostctl(0, "agents", NULL), '\n') + 1;
+		squeeze(line);
+		if (strncmp(line, "web, the 1st  ", 14) ||
+		    strncmp(line + 14, table[i].want, strlen(table[i].want)))
+			fail_msg("%s: %s", table[i].what, line);
+		assert_int_equal(count(line, "\n"), 1);
+	}
+}
+
 static void test_log(void **state)
 {
 	struct stat_event e = { .from_vm = VM_NONE, .reason = REASON_DELAY };
@@ -290,21 +396,6 @@ static void test_reload(void **state)
 	assert_non_null(strstr(reply, "%C3%BC%0A"));
 }
 
-/* Run hostctl against it. Return: what it printed, out and err together. */
-static char *hostctl(int want_rc, const char *a, const char *b)
-{
-	static char text[1 << 20];
-	char name[] = "hostctl", opt[] = "--socket", one[200], two[200];
-	char *argv[] = { name, opt, sock_path, one, two, NULL };
-	FILE *f = fmemopen(text, sizeof(text), "w");
-
-	snprintf(one, sizeof(one), "%s", a ? a : "");
-	snprintf(two, sizeof(two), "%s", b ? b : "");
-	assert_int_equal(hostctl_run(3 + !!a + !!b, argv, f, f), want_rc);
-	fclose(f);
-	return text;
-}
-
 static void test_hostctl(void **state)
 {
 	struct stat_event e = {
@@ -328,6 +419,13 @@ static void test_hostctl(void **state)
 	out = hostctl(0, "cpus", NULL);
 	assert_int_equal(count(out, "\n"), 4);
 	assert_non_null(strstr(out, "  2  web, the 1st     1  "));
+	out = hostctl(0, "agents", NULL);
+	assert_non_null(strstr(out,
+			       "web, the 1st  page   1.2 \\x1B    1/2  "
+			       "     3         5  250us        8  97.3%\n"));
+	assert_non_null(strstr(out,
+			       "  none   -           0/0  "
+			       "     -         -      -        -      -\n"));
 	out = hostctl(0, "drops", NULL);
 	assert_non_null(strstr(out, "web, the 1st  hold-full       7\n"));
 	out = hostctl(0, "log", NULL);
@@ -379,6 +477,7 @@ int main(void)
 		cmocka_unit_test_setup(test_answers, fill),
 		cmocka_unit_test_setup(test_long_name, fill),
 		cmocka_unit_test_setup(test_pages, fill),
+		cmocka_unit_test_setup(test_agents, fill),
 		cmocka_unit_test_setup(test_log, fill),
 		cmocka_unit_test_setup(test_reload, fill),
 		cmocka_unit_test_setup(test_hostctl, fill),

@@ -123,6 +123,7 @@ static void test_usage(void **state)
 		{ "--nonsense", 2, "usage: hostctl" },
 		{ "--socket", 2, "usage: hostctl" },
 		{ "cpus|1", 2, "usage: hostctl" },
+		{ "agents|1", 2, "usage: hostctl" },
 		{ "show|a|b", 2, "usage: hostctl" },
 		{ "a|b", 2, "usage: hostctl" },
 		{ "--json", 2, "usage: hostctl" },
@@ -182,6 +183,20 @@ static const struct {
 	{ "names that are no strings, and too many", "show",
 	  "{\"/heighliner/vms\":[1,null,{}],\"/heighliner/vm\":{}}", 0,
 	  "0/0-0" },
+	{ "no VM runs", "agents", "{\"/heighliner/agents\":[]}", 0,
+	  "no VM runs" },
+	{ "agents of the wrong type", "agents",
+	  "{\"/heighliner/agents\":[\"a\",7],\"/heighliner/agent\":{"
+	  "\"name\":3,\"state\":[],\"why\":{},\"hinted\":\"x\","
+	  "\"share_ppm\":-1,\"ran_ns\":1}}",
+	  0, "0/0       -         -     -        -   0.0%" },
+	{ "an agent that writes to the terminal", "agents",
+	  "{\"/heighliner/agents\":[\"a\"],\"/heighliner/agent\":{"
+	  "\"version\":\"%1B[2J\\n\"}}",
+	  0, "\\x1B[2J\\x0A" },
+	{ "agents that left meanwhile", "agents",
+	  "{\"/heighliner/agents\":[\"a\"],\"/heighliner/agent\":null}", 0,
+	  "VM  STATE" },
 	{ "VMs that left meanwhile", "show",
 	  "{\"/heighliner/vms\":[\"a\"],\"/heighliner/vm\":null}", 0, "VM" },
 	{ "no such VM", "nobody", "{\"/heighliner/vm\":null}", 1,

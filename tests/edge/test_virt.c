@@ -128,6 +128,12 @@ static void on_vm(void *arg, const struct virt_vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_cnt && n < sizeof(told); i++)
 		n += (size_t)snprintf(told + n, sizeof(told) - n, " %d",
 				      (int)vm->tid[i]);
+	if (vm->channel[0] && n < sizeof(told))
+		n += (size_t)snprintf(told + n, sizeof(told) - n, " channel=%s",
+				      vm->channel);
+	if (vm->shmem[0] && n < sizeof(told))
+		n += (size_t)snprintf(told + n, sizeof(told) - n, " page=%s",
+				      vm->shmem);
 	for (unsigned i = 0; i < vm->nic_cnt && n < sizeof(told); i++)
 		n += (size_t)snprintf(told + n, sizeof(told) - n, " %s",
 				      vm->nic[i].path);
@@ -252,6 +258,51 @@ static void test_events(void **state)
 	fake_event(b);
 	turn();
 	expect("transient, stopped", "b GONE 0\n");
+}
+
+#define CHANNEL(source)                                                        \
+	"<channel type='unix'>" source                                         \
+	"<target type='virtio' name='org.heighliner.agent.0'/></channel>"
+#define BIND  "<source mode='bind' path='/run/c'/>"
+#define SHMEM "<shmem name='heighliner-a'><model type='ivshmem-plain'/></shmem>"
+
+static void devices(struct fake_domain *d, const char *xml)
+{
+	snprintf(d->xml, sizeof(d->xml),
+		 "<domain><devices>%s</devices></domain>", xml);
+}
+
+/* The agent's devices, attached to a VM that runs and detached again. */
+static void test_agent(void **state)
+{
+	struct fake_domain *a = fake_domain("a", 1);
+
+	(void)state;
+	devices(a, CHANNEL(""));
+	assert_int_equal(open_virt(), 0);
+	expect("defined: libvirt has chosen no path yet",
+	       "link up\na DEFINED 0\n");
+	start(a, 1, 100);
+	devices(a, CHANNEL(BIND));
+	fake_event(a);
+	turn();
+	expect("runs: now it has", "a RUNNING 100 101 102 channel=/run/c\n");
+	devices(a, CHANNEL(BIND) SHMEM);
+	fake_device(a);
+	turn();
+	expect("page attached",
+	       "a RUNNING 100 101 102 channel=/run/c page=heighliner-a\n");
+	devices(a, SHMEM);
+	fake_device(a);
+	turn();
+	expect("channel detached", "a RUNNING 100 101 102 page=heighliner-a\n");
+	devices(a, "");
+	fake_device(a);
+	turn();
+	expect("page detached", "a RUNNING 100 101 102\n");
+	fake_device(a);
+	turn();
+	expect("another device", "");
 }
 
 static void test_no_event(void **state)
@@ -587,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_each_call_fails),
 		TEST(test_open),
 		TEST(test_events),
+		TEST(test_agent),
 		TEST(test_no_event),
 		TEST(test_waits_for_socket),
 		TEST(test_proc),

@@ -64,7 +64,7 @@ static void forget(void)
 /* --- the fakes ----------------------------------------------------------- */
 
 static struct {
-	int port_err, adopt_err, watch_err;
+	int port_err, adopt_err, watch_err, agent_err;
 	bool deaf; /* the poll thread answers nothing */
 } fake;
 
@@ -193,6 +193,18 @@ static const struct act_ops fake_act = { .name = "fake",
 					 .adopt = fake_adopt,
 					 .release = fake_release };
 
+int agents_vm(struct agents *a, uint16_t slot, const struct peer_conf *c)
+{
+	(void)a;
+	if (!c)
+		note("-agent%u ", slot);
+	else
+		note("agent%u(%s,%s,%s%u+%u,%d) ", slot, c->channel, c->shmem,
+		     c->enabled ? "" : "off,", c->first_vcpu, c->vcpu_cnt,
+		     (int)c->pid);
+	return fake.agent_err;
+}
+
 static void on_release(uint16_t first, uint16_t cnt)
 {
 	note("unpin%u+%u ", first, cnt);
@@ -219,6 +231,7 @@ static int setup(void **state)
 {
 	struct vms_conf c = { .ops = &fake_act,
 			      .bpf = (struct sense_bpf *)&fake,
+			      .agents = (struct agents *)&fake,
 			      .run_dir = RUN,
 			      .on_release = on_release,
 			      .act_on = true };
@@ -471,6 +484,57 @@ static void test_reload(void **state)
 	expect("back", "adopt(a,2,10) vm0(b,0+2) ");
 }
 
+#define AGENT "agent0(/run/c,heighliner-a,0+2,10) "
+
+/* Its agent is told while it runs, and of every change. */
+static void test_agent(void **state)
+{
+	(void)state;
+	next->vm_cnt = conf->vm_cnt = 1;
+	conf->vm[0].agent = true;
+	strcpy(conf->vm[0].name, "a");
+	strcpy(next->vm[0].name, "a");
+	strcpy(vm.channel, "/run/c");
+	strcpy(vm.shmem, "heighliner-a");
+	told(VIRT_DEFINED);
+	expect("does not run", "open(a.sock) +port ");
+	runs(10, 2);
+	vms_update(vms, &vm);
+	expect("runs", STARTED AGENT);
+	vms_update(vms, &vm);
+	expect("told twice", "");
+	vm.shmem[0] = '\0';
+	vms_update(vms, &vm);
+	expect("the page is detached", "agent0(/run/c,,0+2,10) ");
+	vm.channel[0] = '\0';
+	vms_update(vms, &vm);
+	expect("the channel too", "-agent0 ");
+	strcpy(vm.shmem, "heighliner-a");
+	vms_update(vms, &vm);
+	expect("a page alone is nothing", "");
+	strcpy(vm.channel, "/run/c");
+	vms_update(vms, &vm);
+	expect("both attached again", AGENT);
+	runs(10, 3);
+	vms_update(vms, &vm);
+	expect("a vcpu is plugged",
+	       "watch2=13 vcpu2=13 adopt(a,3,10) vm0(b,0+3) "
+	       "agent0(/run/c,heighliner-a,0+3,10) ");
+	vms_reload(vms, next, true);
+	expect("agent = off", "adopt(a,3,10) vm0(b,0+3) "
+			      "agent0(/run/c,heighliner-a,off,0+3,10) ");
+	told(VIRT_DEFINED);
+	expect("stops: its agent first", "-agent0 " STOPPED);
+	fake.agent_err = -ENOMEM;
+	runs(10, 2);
+	vms_update(vms, &vm);
+	expect("no memory for it",
+	       STARTED "agent0(/run/c,heighliner-a,off,0+2,10) ");
+	fake.agent_err = 0;
+	vms_update(vms, &vm);
+	expect("told later", "agent0(/run/c,heighliner-a,off,0+2,10) ");
+}
+
 static void test_conf_socket(void **state)
 {
 	(void)state;
@@ -562,6 +626,7 @@ int main(void)
 		T(test_port_refused),
 		T(test_deaf_poll_thread),
 		T(test_reload),
+		T(test_agent),
 		T(test_conf_socket),
 		T(test_table_full),
 		T(test_vcpu_slots_exhausted),

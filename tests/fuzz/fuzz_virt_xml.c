@@ -3,7 +3,8 @@
  * fuzz_virt_xml.c - any bytes as a domain XML
  *
  * Whatever comes in, what comes out can be used: counts in bounds, paths
- * absolute and terminated, MAC addresses of one machine.
+ * absolute and terminated, MAC addresses of one machine, the page's file in the
+ * directory it belongs in.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,5 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(memchr(n->path, '\0', sizeof(n->path)));
 		check(!(n->mac[0] & 1));
 	}
+	check(memchr(x.channel, '\0', sizeof(x.channel)));
+	check(!x.channel[0] || x.channel[0] == '/');
+	check(memchr(x.shmem, '\0', sizeof(x.shmem)));
+	check(!x.shmem[0] ||
+	      (!strncmp(x.shmem, "heighliner-", 11) && !strchr(x.shmem, '/')));
 	return 0;
 }

@@ -53,14 +53,15 @@ static char *dump(const struct conf *c)
 		n += (size_t)snprintf(
 		    out + n, size - n,
 		    " [%s] class=%u cpus=%u-%u weight=%u slo=%" PRIu64
-		    " socket=%s mac=%d,%02x%02x.",
+		    " agent=%u socket=%s mac=%d,%02x%02x.",
 		    v->name, v->class, v->cpus_min, v->cpus_max, v->weight,
-		    v->slo_ns, v->socket, v->mac_set, v->mac[0], v->mac[5]);
+		    v->slo_ns, v->agent, v->socket, v->mac_set, v->mac[0],
+		    v->mac[5]);
 	}
 	return out;
 }
 
-#define VM_REST "weight=100 slo=0 socket= mac=0,0000."
+#define VM_REST "weight=100 slo=0 agent=1 socket= mac=0,0000."
 
 static const struct {
 	const char *what, *text, *want;
@@ -120,6 +121,8 @@ static const struct {
 	{ "cpus as one number", "[vm a]\ncpus = 3", "cpus=3-3 " },
 	{ "cpus from nought", "[vm a]\ncpus = 0-3", "cpus=0-3 " },
 	{ "weight", "[vm a]\nweight = 10000", "weight=10000 " },
+	{ "agent off", "[vm a]\nagent = off", "agent=0 " },
+	{ "agent on", "[vm a]\nagent = on", "agent=1 " },
 	{ "socket", "[vm a]\nsocket = /run/a b.sock", "socket=/run/a b.sock " },
 	{ "mac", "[vm a]\nmac = 52:54:00:aA:Bb:0F", "mac=1,520f." },
 	{ "two VMs", "[vm a]\nweight=1\n[vm b]\nweight=2", "[b] class=0" },
@@ -225,6 +228,7 @@ static const struct {
 	{ "no cpu ever", "[vm a]\ncpus = 0", 2, "out of range" },
 	{ "half a range", "[vm a]\ncpus = 4-", 2, "no number of cpus" },
 	{ "weight 0", "[vm a]\nweight = 0", 2, "1 to 10000" },
+	{ "agent yes", "[vm a]\nagent = yes", 2, "not one of off, on" },
 	{ "relative socket", "[vm a]\nsocket = a.sock", 2, "no full path" },
 	{ "socket too long", "[vm a]\nsocket = /" LONG_50 LONG_50 LONG_50, 2,
 	  "107 bytes" },

@@ -181,6 +181,36 @@ static void test_cpus(void **state)
 	assert_int_equal(stat_hostd.cpu[2].owner_vm, VM_NONE);
 }
 
+/* The share shown is that of the last one to two windows. */
+static void test_share(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t after_ns, ran_ns, owned_ns; /* ran and owned more */
+		uint64_t ppm;
+	} table[] = {
+		{ "did not run", 0, 0, 0, 0 },
+		{ "half", 0, 100, 50, 500000 },
+		{ "the turn", STAT_WINDOW_NS, 0, 0, 500000 },
+		{ "all since", 0, 300, 300, 875000 },
+		{ "the next turn", STAT_WINDOW_NS, 0, 0, 1000000 },
+		{ "none since", 0, 100, 0, 750000 },
+		{ "two turns later", 2 * STAT_WINDOW_NS, 0, 0, 0 },
+		{ "the turn after", STAT_WINDOW_NS, 0, 0, 0 },
+	};
+	struct stat_vm *vm = &stat_hostd.vm[1];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		vm->share.ran_ns += table[i].ran_ns;
+		vm->share.owned_ns += table[i].owned_ns;
+		publish_after(table[i].after_ns);
+		if (stat_share_ppm(vm) != table[i].ppm)
+			fail_msg("%s: %u ppm", table[i].what,
+				 (unsigned)stat_share_ppm(vm));
+	}
+}
+
 /* Nothing of the former VM is left but the name, which is not publish's. */
 static void test_reset(void **state)
 {
@@ -200,6 +230,8 @@ static void test_reset(void **state)
 	assert_false(vm->port_up);
 	assert_int_equal(vm->gained | vm->lost | vm->moves_failed, 0);
 	assert_int_equal(vm->ran_ns | vm->waited_ns, 0);
+	assert_int_equal(vm->share.ran_ns | vm->share.owned_ns, 0);
+	assert_int_equal(stat_share_ppm(vm), 0);
 }
 
 int main(void)
@@ -207,7 +239,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_windows), T(test_ports), T(test_vm),
-		T(test_cpus),	 T(test_reset),
+		T(test_cpus),	 T(test_share), T(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

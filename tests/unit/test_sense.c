@@ -49,6 +49,7 @@ static struct snapshot *s;
 static struct port port[4];
 static struct port_list ports;
 static const struct sense_bpf *bpf = (const void *)&slot;
+static struct agent_board board;
 
 static int setup(void **state)
 {
@@ -58,10 +59,13 @@ static int setup(void **state)
 	memset(slot, 0, sizeof(slot));
 	memset(torn, 0, sizeof(torn));
 	memset(signal_of, 0, sizeof(signal_of));
+	memset(&board, 0, sizeof(board));
 	s->vm_cnt = 2;
 	s->vcpu_cnt = 8;
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 8; i++) {
 		s->vcpu[i].vm = VM_NONE;
+		s->vcpu[i].cpu = CPU_NONE;
+	}
 	s->vm[0] = (struct vm_view){ .present = true,
 				     .class = VM_CLASS_LATENCY_CRITICAL,
 				     .cpus_min = 1,
@@ -96,7 +100,7 @@ static void test_worst_port_counts(void **state)
 	signal_of[0] =
 	    (struct port_signal){ .up = true, .held = 2, .delay_ns = 30 * US };
 	signal_of[1] = (struct port_signal){ .held = 3, .delay_ns = 70 * US };
-	sense_snapshot(s, NULL, &ports, bpf, 5 * MS);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 5 * MS);
 	assert_int_equal(s->vm[0].delay_ns, 70 * US);
 	assert_int_equal(s->vm[0].held, 5);
 	assert_true(s->vm[0].has_port);
@@ -104,7 +108,7 @@ static void test_worst_port_counts(void **state)
 	assert_int_equal(stat_hostd.vm[0].window[0].count, 2);
 
 	memset(signal_of, 0, sizeof(signal_of)); /* all taken, driver gone */
-	sense_snapshot(s, NULL, &ports, bpf, 6 * MS);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 6 * MS);
 	assert_int_equal(s->vm[0].delay_ns, 0);
 	assert_int_equal(s->vm[0].held, 0);
 	assert_false(s->vm[0].has_port);
@@ -151,7 +155,7 @@ static void test_vcpu_states(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		slot[0] = rows[i].slot;
-		sense_snapshot(s, NULL, &ports, bpf, 10 * MS);
+		sense_snapshot(s, NULL, &ports, bpf, &board, 10 * MS);
 		if (s->vcpu[0].ran_ns != rows[i].ran_ns ||
 		    s->vcpu[0].waited_ns != rows[i].waited_ns ||
 		    s->vm[0].ready_ns != rows[i].ready_ns)
@@ -168,10 +172,10 @@ static void test_slot_being_written_keeps_former_values(void **state)
 	(void)state;
 	slot[0] =
 	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 1 * MS };
-	sense_snapshot(s, NULL, &ports, bpf, 2 * MS);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 2 * MS);
 	torn[0] = true;
 	slot[0].state = VCPU_RUN_HALTED;
-	sense_snapshot(s, NULL, &ports, bpf, 4 * MS);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 4 * MS);
 	assert_int_equal(s->vcpu[0].run, VCPU_RUN_READY);
 	assert_int_equal(s->vm[0].ready_ns, 3 * MS);
 }
@@ -183,16 +187,78 @@ static void test_longest_ready_wait_counts(void **state)
 	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 9 * MS };
 	slot[1] =
 	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 7 * MS };
-	sense_snapshot(s, NULL, &ports, bpf, 10 * MS);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 10 * MS);
 	assert_int_equal(s->vm[0].ready_ns, 3 * MS);
 }
 
 static void test_without_sensor(void **state)
 {
 	(void)state;
-	sense_snapshot(s, NULL, &ports, NULL, 10 * MS);
+	sense_snapshot(s, NULL, &ports, NULL, NULL, 10 * MS);
 	assert_int_equal(s->vcpu[0].run, VCPU_RUN_UNKNOWN);
 	assert_int_equal(s->vm[0].ready_ns, 0);
+}
+
+/* What an agent says is there while it is heard, and not a look longer. */
+static void test_hints(void **state)
+{
+	struct board_hint h = { .valid = true, .wanted = 2, .wait_us = 300 };
+
+	(void)state;
+	board_hint_put(&board, 0, &h);
+	board_runnable_put(&board, 1, 7);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 1 * MS);
+	assert_true(s->vm[0].hinted);
+	assert_int_equal(s->vm[0].hint_wanted, 2);
+	assert_int_equal(s->vm[0].hint_wait_ns, 300 * US);
+	assert_int_equal(s->vcpu[0].hint_runnable, 0);
+	assert_int_equal(s->vcpu[1].hint_runnable, 7);
+	assert_false(s->vm[1].hinted);
+	h.wanted = 0; /* heard, and wants nothing: that is a hint too */
+	board_hint_put(&board, 0, &h);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 2 * MS);
+	assert_true(s->vm[0].hinted);
+	assert_int_equal(s->vm[0].hint_wanted, 0);
+	h.valid = false;
+	board_hint_put(&board, 0, &h);
+	sense_snapshot(s, NULL, &ports, bpf, &board, 3 * MS);
+	assert_false(s->vm[0].hinted);
+	assert_int_equal(s->vm[0].hint_wait_ns, 0);
+	assert_int_equal(s->vcpu[1].hint_runnable, 0);
+}
+
+/* Run time counts for the share while the vcpu owns a cpu; one that never saw
+ * the sensor adds nothing. */
+static void test_share(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t cpu;		   /* of vcpu 0 since the last look */
+		uint64_t ran0, ran1;	   /* of vcpus 0 and 1, by the sensor */
+		uint64_t ran_ns, owned_ns; /* of the VM */
+	} rows[] = {
+		{ "owns nothing", CPU_NONE, 5 * MS, 0, 5 * MS, 0 },
+		{ "owns one", 3, 8 * MS, 1 * MS, 9 * MS, 3 * MS },
+		{ "did not run", 3, 8 * MS, 1 * MS, 9 * MS, 3 * MS },
+		{ "the other ran", 3, 8 * MS, 4 * MS, 12 * MS, 3 * MS },
+		{ "lost it", CPU_NONE, 9 * MS, 4 * MS, 13 * MS, 3 * MS },
+	};
+	const struct stat_share *sh = &stat_hostd.vm[0].share;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		s->vcpu[0].cpu = rows[i].cpu;
+		slot[0] = slot[1] =
+		    (struct sensor_slot){ .state = VCPU_RUN_HALTED };
+		slot[0].ran_ns = rows[i].ran0;
+		slot[1].ran_ns = rows[i].ran1;
+		sense_snapshot(s, NULL, &ports, bpf, &board, (i + 1) * MS);
+		if (sh->ran_ns != rows[i].ran_ns ||
+		    sh->owned_ns != rows[i].owned_ns)
+			fail_msg("%s: %llu of %llu", rows[i].what,
+				 (unsigned long long)sh->owned_ns,
+				 (unsigned long long)sh->ran_ns);
+	}
 }
 
 static void test_patience(void **state)
@@ -239,6 +305,8 @@ int main(void)
 		T(test_slot_being_written_keeps_former_values),
 		T(test_longest_ready_wait_counts),
 		T(test_without_sensor),
+		T(test_hints),
+		T(test_share),
 		T(test_patience),
 	};
 

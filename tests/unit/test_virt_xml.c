@@ -16,9 +16,14 @@
 
 #define NIC(source, mac)                                                       \
 	"<interface type='vhostuser'>" mac "<source " source "/></interface>"
-#define MAC	"<mac address='52:54:00:0a:0B:0c'/>"
-#define UNIX	"type='unix' path='/run/a' mode='client'"
-#define DEV(in) "<domain><devices>" in "</devices></domain>"
+#define MAC		"<mac address='52:54:00:0a:0B:0c'/>"
+#define UNIX		"type='unix' path='/run/a' mode='client'"
+#define DEV(in)		"<domain><devices>" in "</devices></domain>"
+#define PORT		"<target type='virtio' name='org.heighliner.agent.0'/>"
+#define CHANNEL(source) "<channel type='unix'>" source PORT "</channel>"
+#define BIND		"<source mode='bind' path='/run/c'/>"
+#define SHMEM(name)                                                            \
+	"<shmem name='" name "'><model type='ivshmem-plain'/></shmem>"
 
 static void test_whole(void **state)
 {
@@ -135,6 +140,94 @@ static void test_rows(void **state)
 	}
 }
 
+static void test_agent(void **state)
+{
+	static const struct {
+		const char *what, *text, *channel, *shmem;
+		unsigned refused;
+	} row[] = {
+		{ "none", DEV(""), "", "", 0 },
+		{ "a channel", DEV(CHANNEL(BIND)), "/run/c", "", 0 },
+		{ "as libvirt writes it",
+		  DEV("<channel type='unix'>"
+		      "<source mode='bind' path='/run/c'/><target "
+		      "type='virtio' name='org.heighliner.agent.0' "
+		      "state='disconnected'/><alias name='channel0'/><address "
+		      "type='virtio-serial' controller='0' bus='0' "
+		      "port='1'/></channel>"),
+		  "/run/c", "", 0 },
+		{ "not started: no source", DEV(CHANNEL("")), "", "", 0 },
+		{ "not started: no path", DEV(CHANNEL("<source mode='bind'/>")),
+		  "", "", 0 },
+		{ "another port",
+		  DEV("<channel type='unix'>" BIND "<target type='virtio' "
+		      "name='org.qemu.guest_agent.0'/></channel>"),
+		  "", "", 0 },
+		{ "a port of another kind",
+		  DEV("<channel type='unix'>" BIND "<target type='guestfwd' "
+		      "name='org.heighliner.agent.0'/></channel>"),
+		  "", "", 0 },
+		{ "a longer name",
+		  DEV("<channel type='unix'>" BIND "<target type='virtio' "
+		      "name='org.heighliner.agent.00'/></channel>"),
+		  "", "", 0 },
+		{ "QEMU connects",
+		  DEV(CHANNEL("<source mode='connect' path='/run/c'/>")), "",
+		  "", 1 },
+		{ "no mode", DEV(CHANNEL("<source path='/run/c'/>")), "", "",
+		  1 },
+		{ "a relative path",
+		  DEV(CHANNEL("<source mode='bind' path='c'/>")), "", "", 1 },
+		{ "an empty path",
+		  DEV(CHANNEL("<source mode='bind' path=''/>")), "", "", 1 },
+		{ "a pty", DEV("<channel type='pty'>" BIND PORT "</channel>"),
+		  "", "", 1 },
+		{ "two", DEV(CHANNEL(BIND) CHANNEL(BIND)), "/run/c", "", 1 },
+		{ "outside of devices", "<domain>" CHANNEL(BIND) "</domain>",
+		  "", "", 0 },
+		{ "a page", DEV(SHMEM("heighliner-a")), "", "heighliner-a", 0 },
+		{ "both", DEV(SHMEM("heighliner-a") CHANNEL(BIND)), "/run/c",
+		  "heighliner-a", 0 },
+		{ "somebody else's memory", DEV(SHMEM("lg")), "", "", 0 },
+		{ "no name", DEV("<shmem/>"), "", "", 0 },
+		{ "a name with a slash", DEV(SHMEM("heighliner-/../x")), "", "",
+		  1 },
+		{ "another model",
+		  DEV("<shmem name='heighliner-a'><model "
+		      "type='ivshmem-doorbell'/></shmem>"),
+		  "", "", 1 },
+		{ "no model", DEV("<shmem name='heighliner-a'/>"), "", "", 1 },
+		{ "two pages", DEV(SHMEM("heighliner-a") SHMEM("heighliner-b")),
+		  "", "heighliner-a", 1 },
+		{ "a name of 63 bytes",
+		  DEV(SHMEM("heighliner-"
+			    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			    "ff")),
+		  "",
+		  "heighliner-"
+		  "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeff",
+		  0 },
+		{ "a name of 64 bytes",
+		  DEV(SHMEM("heighliner-"
+			    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			    "fff")),
+		  "", "", 1 },
+	};
+	struct virt_xml x;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		assert_int_equal(
+		    virt_xml_parse(row[i].text, strlen(row[i].text), &x), 0);
+		if (strcmp(x.channel, row[i].channel) ||
+		    strcmp(x.shmem, row[i].shmem) ||
+		    x.agent_refused != row[i].refused)
+			fail_msg("%s: channel '%s', page '%s', %u refused",
+				 row[i].what, x.channel, x.shmem,
+				 x.agent_refused);
+	}
+}
+
 /* A path of 107 bytes fits sun_path, one of 108 does not. */
 static void test_path_length(void **state)
 {
@@ -149,10 +242,12 @@ static void test_path_length(void **state)
 		snprintf(text, sizeof(text),
 			 "<domain><devices><interface type='vhostuser'>" MAC
 			 "<source type='unix' path='%s' mode='client'/>"
-			 "</interface></devices></domain>",
-			 path);
+			 "</interface><channel type='unix'><source mode='bind' "
+			 "path='%s'/>" PORT "</channel></devices></domain>",
+			 path, path);
 		assert_int_equal(virt_xml_parse(text, strlen(text), &x), 0);
 		assert_int_equal(x.nic_cnt, len < 108);
+		assert_string_equal(x.channel, len < 108 ? path : "");
 		if (x.nic_cnt)
 			assert_string_equal(x.nic[0].path, path);
 	}
@@ -186,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_agent),
 		cmocka_unit_test(test_path_length),
 		cmocka_unit_test(test_many),
 	};
