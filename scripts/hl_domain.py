@@ -3,7 +3,9 @@
 """hl_domain.py - a test guest as libvirt wants it told: domain XML
 
 One NIC, served over vhost-user by hostd; kernel and initramfs of
-scripts/guest-image; the console in a file. As a program it prints the XML.
+scripts/guest-image; the console in a file; on request the channel of a
+guest-agent, with or without its page (include/hl/agent.h). As a program it
+prints the XML.
 """
 import argparse
 import dataclasses
@@ -12,6 +14,9 @@ import sys
 from xml.sax.saxutils import escape, quoteattr
 
 NOTHING = ""
+AGENT_PORT = "org.heighliner.agent.0"
+AGENT_SHMEM = "heighliner-"
+AGENT_PAGE_MIB = 1      # the least there is
 
 
 @dataclasses.dataclass
@@ -26,7 +31,9 @@ class Vm:
     socket_mode: str = "client"  # QEMU connects; "server": hostd does
     mac: str = NOTHING
     ip: str = NOTHING           # with length: 10.77.0.2/24
-    run: str = "idle"           # server, antagonist, idle, poweroff
+    agent: str = "none"         # its way to the host: none, channel, page
+    control: int = 0            # TCP port of a shell in the guest; 0: none
+    run: str = "idle"           # server, antagonist, memcached, idle, poweroff
     args: str = NOTHING         # options of what it runs
     cmdline: str = NOTHING      # further words for its kernel
     vcpus: int = 1
@@ -59,6 +66,8 @@ def kernel_cmdline(vm, kvm):
                   "pci=nomsi"]
     if vm.ip:
         words.append("hl.ip=" + vm.ip)
+    if vm.control:
+        words.append(f"hl.control={vm.control}")
     words.append("hl.run=" + vm.run)
     if vm.args:
         words.append("hl.args=" + ",".join(vm.args.split()))
@@ -82,6 +91,26 @@ def interface_xml(vm):
       </source>
       <model type='virtio'/>
     </interface>"""
+
+
+def agent_xml(vm):
+    """libvirt puts the channel's socket where it likes, and tells hostd."""
+    if vm.agent not in ("none", "channel", "page"):
+        raise ValueError(f"agent: {vm.agent} is not none, channel or page")
+    xml = NOTHING
+    if vm.agent != "none":
+        xml += f"""
+    <channel type='unix'>
+      <source mode='bind'/>
+      <target type='virtio' name='{AGENT_PORT}'/>
+    </channel>"""
+    if vm.agent == "page":
+        xml += f"""
+    <shmem name={quoteattr(AGENT_SHMEM + vm.name)}>
+      <model type='ivshmem-plain'/>
+      <size unit='M'>{AGENT_PAGE_MIB}</size>
+    </shmem>"""
+    return xml
 
 
 def cputune_xml(vm):
@@ -122,7 +151,7 @@ def domain_xml(vm, kvm=None):
   <on_crash>destroy</on_crash>
   <devices>
     <controller type='usb' model='none'/>
-    <memballoon model='none'/>{interface_xml(vm)}
+    <memballoon model='none'/>{interface_xml(vm)}{agent_xml(vm)}
     {console}
   </devices>
 </domain>

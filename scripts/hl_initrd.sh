@@ -17,6 +17,18 @@ make_root()
 	: >"$root/modules/order"
 }
 
+# add_program FILE NAME - into $root/bin, with the libraries and the loader it
+# needs, where it needs any
+add_program()
+{
+	cp "$1" "$root/bin/$2"
+	strip "$root/bin/$2" 2>/dev/null || :
+	for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+		mkdir -p "$root${library%/*}"
+		[ -e "$root$library" ] || cp -L "$library" "$root$library"
+	done
+}
+
 # find_module NAME - its file, nothing when it is built in
 find_module()
 {

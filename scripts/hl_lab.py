@@ -22,6 +22,7 @@ import hl_domain
 from hl_guest import SLOW, URI, Guest, LabError, run, say, virsh, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
+SHM = pathlib.Path("/dev/shm")
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -38,11 +39,14 @@ class Lab:
     """Everything that runs, and how to be rid of it."""
 
     def __init__(self, build, name="hl-demo", host_cpus="0", vm_cpus="1",
-                 net="10.77.0"):
+                 net="10.77.0", agent=False):
+        """agent: the guests' image has the guest-agent, and what goes with
+        it."""
         self.build = pathlib.Path(build).resolve()
         self.name = name
         self.host_cpus, self.vm_cpus = host_cpus, vm_cpus
         self.net = net
+        self.agent = agent
         self.tap = name[:15]
         self.dir = pathlib.Path("/run") / name
         self.guests = {}
@@ -92,6 +96,8 @@ class Lab:
                 virsh("destroy", domain, check=False)
                 virsh("undefine", domain, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+        for page in SHM.glob(f"{hl_domain.AGENT_SHMEM}{self.name}-*"):
+            page.unlink()
 
     def spawn(self, command, log=None, **popen):
         """Start a program that ends with us, whatever ends us."""
@@ -106,12 +112,8 @@ class Lab:
 
     def stay_on_host_cpus(self):
         """Off the cpus the guests are measured on, and so is all we start."""
-        cpus = set()
-        for part in self.host_cpus.split(","):
-            first, _, last = part.partition("-")
-            cpus.update(range(int(first), int(last or first) + 1))
         before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cpus)
+        os.sched_setaffinity(0, cpus_of(self.host_cpus))
         self.undo.append(lambda: os.sched_setaffinity(0, before))
 
     def open_kvm_device(self):
@@ -168,8 +170,10 @@ class Lab:
 
     def make_image(self):
         """Kernel and initramfs where QEMU's user can read them."""
-        lines = run(HERE / "guest-image", "--bin", self.build / "tests/load",
-                    timeout=300)
+        words = ["--bin", self.build / "tests/load"]
+        if self.agent:
+            words += ["--agent", self.build / "guest-agent/guest-agent"]
+        lines = run(HERE / "guest-image", *words, timeout=300)
         for line in lines.splitlines():
             what, path = line.split("=", 1)
             self.image[what] = self.dir / what
@@ -191,10 +195,16 @@ class Lab:
                          mac=f"52:54:00:77:00:{host:02x}",
                          ip=f"{self.net}.{host}/24")
         guest = Guest(hl_domain.Vm(full, **(given | vm)))
+        if guest.vm.agent == "page":    # QEMU leaves it there
+            page = SHM / (hl_domain.AGENT_SHMEM + full)
+            self.undo.append(lambda: page.unlink(missing_ok=True))
         self.undo.append(guest.remove)
         guest.define()
         self.guests[name] = guest
         return guest
+
+    def remove_guest(self, name):
+        self.guests.pop(name).remove()
 
     def boot(self, *names, seconds=60):
         """Start guests and wait until their programs run."""
@@ -285,16 +295,16 @@ class Lab:
         for guest in self.guests.values():
             guest.pump()
 
-    def reachable(self, name, port, seconds=20):
+    def reachable(self, name, port, seconds=20, proto="udp"):
         """Wait until a guest answers through its NIC."""
         guest = self.guests[name]
         address = guest.vm.ip.split("/")[0]
 
         def answers():
             text = run(self.build / "tests/load/synthetic", "client", "--to",
-                       f"{address}:{port}", "--rate", 100, "--time", 0.1,
-                       "--warmup", 0, "--grace", 0.3, "--late", "1s",
-                       check=False)
+                       f"{address}:{port}", "--proto", proto, "--rate", 100,
+                       "--time", 0.1, "--warmup", 0, "--grace", 0.3, "--late",
+                       "1s", check=False)
             return '"answered": 0,' not in text and "result" in text
 
         wait_for(f"guest {name} at {address}", answers, seconds)
@@ -336,6 +346,15 @@ class Lab:
                  progress.covers(to_ns), 20, 0.1)
         return (progress.at(to_ns) - progress.at(from_ns)) * 1e9 / \
             (to_ns - from_ns)
+
+
+def cpus_of(text):
+    """The set of cpus a list like 0-3,5 names."""
+    cpus = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
 
 
 def read_samples(path):

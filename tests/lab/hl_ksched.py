@@ -109,15 +109,6 @@ def slabs():
 
 # --- affinities -------------------------------------------------------------
 
-def cpus_of(text):
-    """The set of cpus a list like 0-3,5 names."""
-    cpus = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        cpus.update(range(int(first), int(last or first) + 1))
-    return cpus
-
-
 def tasks(pid):
     try:
         return [int(tid) for tid in os.listdir(f"/proc/{pid}/task")]

@@ -8,6 +8,9 @@
  * client's own trouble must not look like the server's, nor be hidden.
  * Requests take the flows in turn. One thread: it sleeps in epoll until the
  * next request is due or an answer comes; with spin it never sleeps.
+ *
+ * An answer of synthetic's own server names its request. One of memcached's
+ * (memc.h) does not: it belongs to the oldest that its flow still waits for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +29,18 @@
 #include "tests/load/client.h"
 
 #define EVENTS	   64
+#define ASKED_MAX  256 /* requests a memcached flow may wait for */
 #define CONNECT_MS 5000
 
 struct flow {
 	int fd;
 	size_t have; /* TCP: bytes of an answer not whole yet */
-	unsigned char in[sizeof(struct msg) + 1];
+	uint64_t asked_cnt, answered_cnt;
+	uint32_t asked[ASKED_MAX]; /* memcached: requests in their order */
+	char in[MEMC_BYTES_MAX];
 };
+
+_Static_assert(MEMC_BYTES_MAX > sizeof(struct msg), "room for any answer");
 
 struct client {
 	const struct client_conf *conf;
@@ -46,7 +54,7 @@ struct client {
 
 static int flow_open(struct client *c, struct flow *f)
 {
-	bool tcp = c->conf->proto == PROTO_TCP;
+	bool tcp = c->conf->proto != PROTO_UDP;
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons(c->conf->port),
 				  .sin_addr.s_addr = htonl(c->conf->addr) };
@@ -74,48 +82,100 @@ static int flow_open(struct client *c, struct flow *f)
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, f->fd, &ev) ? -errno : 0;
 }
 
-static void take_answer(struct client *c, const void *buf, size_t len)
+static void note_answer(struct client *c, uint64_t seq)
 {
 	uint64_t now_ns = clock_now_ns() - c->start_ns;
 	struct request *r;
-	struct msg m;
 
-	if (!msg_read(&m, buf, len, MSG_ANSWER) || m.run != c->run ||
-	    m.seq >= c->next || c->req[m.seq].latency_ns != LATENCY_NONE) {
+	if (seq >= c->next || c->req[seq].latency_ns != LATENCY_NONE) {
 		c->count->stray++;
 		return;
 	}
-	r = &c->req[m.seq];
+	r = &c->req[seq];
 	r->latency_ns = now_ns - r->due_ns;
 	c->waiting--;
 }
 
-static void flow_drain(struct client *c, struct flow *f)
+/* One answer of synthetic's server: all of @f->in. Return: bytes taken. */
+static ssize_t take_msg(struct client *c, struct flow *f)
 {
-	bool tcp = c->conf->proto == PROTO_TCP;
-	ssize_t n;
+	struct msg m;
 
-	for (;;) {
-		/* a datagram may be one byte longer, to be seen as too long */
-		n = recv(f->fd, f->in + f->have,
-			 sizeof(struct msg) + !tcp - f->have, MSG_DONTWAIT);
-		if (n < 0 && errno == ECONNREFUSED)
-			continue; /* UDP: nobody there yet; that one is lost */
-		if (n <= 0)
-			break;
-		f->have += (size_t)n;
-		if (tcp && f->have < sizeof(struct msg))
-			continue;
-		take_answer(c, f->in, f->have);
-		f->have = 0;
-	}
-	if (tcp && (!n || (errno != EAGAIN && errno != EINTR)))
-		epoll_ctl(c->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	if (c->conf->proto == PROTO_TCP && f->have < sizeof(m))
+		return 0;
+	if (!msg_read(&m, f->in, f->have, MSG_ANSWER) || m.run != c->run)
+		c->count->stray++;
+	else
+		note_answer(c, m.seq);
+	return (ssize_t)f->have;
 }
 
-static void send_one(struct client *c, size_t seq)
+/* Return: bytes of the first answer; 0: not whole; -EPROTO. */
+static ssize_t take_memc(struct client *c, struct flow *f)
 {
-	struct flow *f = &c->flow[seq % c->conf->conns];
+	int miss;
+	ssize_t n = memc_answer(f->in, f->have, &miss);
+
+	if (n <= 0)
+		return n;
+	if (f->answered_cnt == f->asked_cnt)
+		return -EPROTO;
+	c->count->misses += (uint64_t)miss;
+	note_answer(c, f->asked[f->answered_cnt++ % ASKED_MAX]);
+	return n;
+}
+
+/* All that is whole in @f->in. Return: 0 or -EPROTO. */
+static int flow_take(struct client *c, struct flow *f)
+{
+	ssize_t n = 0;
+
+	while (f->have) {
+		n = c->conf->proto == PROTO_MEMCACHED ? take_memc(c, f)
+						      : take_msg(c, f);
+		if (n <= 0)
+			break;
+		f->have -= (size_t)n;
+		memmove(f->in, f->in + n, f->have);
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* No more of this flow: what it still waits for is lost. */
+static void flow_end(struct client *c, struct flow *f)
+{
+	epoll_ctl(c->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	close(f->fd);
+	f->fd = -1;
+}
+
+static void flow_drain(struct client *c, struct flow *f)
+{
+	bool tcp = c->conf->proto != PROTO_UDP;
+	size_t room;
+	ssize_t n;
+
+	while (f->fd >= 0) {
+		room = sizeof(f->in);
+		if (c->conf->proto == PROTO_TCP)
+			room = sizeof(struct msg); /* one by one */
+		n = recv(f->fd, f->in + f->have, room - f->have, MSG_DONTWAIT);
+		if (n < 0 && errno == ECONNREFUSED && !tcp)
+			continue; /* nobody there yet; that one is lost */
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0 && !tcp)
+			return;
+		f->have += n > 0 ? (size_t)n : 0;
+		if (flow_take(c, f) || (tcp && n <= 0))
+			flow_end(c, f);
+	}
+}
+
+/* Return: bytes to send for a request; 0: its flow waits for too many. */
+static size_t put_request(struct client *c, struct flow *f, size_t seq,
+			  char *out)
+{
 	struct msg m = { .magic = MSG_MAGIC,
 			 .kind = MSG_REQUEST,
 			 .unit = (uint8_t)c->conf->unit,
@@ -123,12 +183,33 @@ static void send_one(struct client *c, size_t seq)
 			 .seq = seq,
 			 .work = c->req[seq].work };
 
-	if (send(f->fd, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	    (ssize_t)sizeof(m)) {
+	if (c->conf->proto != PROTO_MEMCACHED) {
+		memcpy(out, &m, sizeof(m));
+		return sizeof(m);
+	}
+	if (f->asked_cnt - f->answered_cnt == ASKED_MAX)
+		return 0;
+	f->asked[f->asked_cnt % ASKED_MAX] = (uint32_t)seq;
+	return memc_ask(&c->conf->memc, seq, out);
+}
+
+static void send_one(struct client *c, size_t seq)
+{
+	struct flow *f = &c->flow[seq % c->conf->conns];
+	char out[MEMC_BYTES_MAX];
+	size_t bytes = put_request(c, f, seq, out);
+	ssize_t n = -1;
+
+	if (f->fd >= 0 && bytes)
+		n = send(f->fd, out, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == (ssize_t)bytes) {
+		f->asked_cnt++;
 		c->waiting++;
 		return;
 	}
 	c->count->stuck++;
+	if (n > 0)
+		flow_end(c, f); /* half a request: nobody can go on */
 }
 
 /* Send what is due. Return: ns until the next one is. */
@@ -166,6 +247,45 @@ static void wait_and_receive(struct client *c, uint64_t wait_ns)
 		flow_drain(c, ev[i].data.ptr);
 }
 
+/* Return: 0 or -errno; waits where the socket takes no more. */
+static int send_all(int fd, const char *buf, size_t bytes)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	ssize_t n;
+
+	for (; bytes; buf += n, bytes -= (size_t)n) {
+		if (poll(&p, 1, CONNECT_MS) != 1)
+			return -ETIMEDOUT;
+		n = send(fd, buf, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n < 0)
+			n = 0;
+	}
+	return 0;
+}
+
+/* Every key gets its value before the first request is due. Nobody answers
+ * that, but for a question at the end. */
+static int fill_keys(struct client *c)
+{
+	struct pollfd p = { .fd = c->flow[0].fd, .events = POLLIN };
+	char buf[MEMC_BYTES_MAX];
+	int rc = 0;
+
+	for (unsigned key = 0; !rc && key < c->conf->memc.keys; key++)
+		rc = send_all(p.fd, buf, memc_fill(&c->conf->memc, key, buf));
+	if (!rc)
+		rc = send_all(p.fd, "version\r\n", 9);
+	if (rc)
+		return rc;
+	if (poll(&p, 1, CONNECT_MS) != 1)
+		return -ETIMEDOUT;
+	if (recv(p.fd, buf, sizeof(buf), 0) < 8 || memcmp(buf, "VERSION ", 8))
+		return -EPROTO;
+	return 0;
+}
+
 static int client_open(struct client *c)
 {
 	for (unsigned i = 0; i < CONNS_MAX; i++)
@@ -179,7 +299,7 @@ static int client_open(struct client *c)
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return c->conf->proto == PROTO_MEMCACHED ? fill_keys(c) : 0;
 }
 
 static void client_close(struct client *c)

@@ -11,6 +11,7 @@
 struct client_count {
 	uint64_t stray;	      /* answers to nothing we asked, or asked twice */
 	uint64_t stuck;	      /* requests the socket would not take: lost */
+	uint64_t misses;      /* memcached: GETs that found nothing */
 	uint64_t late_max_ns; /* the latest that a request was sent */
 	uint64_t start_ns;    /* of the schedule, CLOCK_MONOTONIC */
 };

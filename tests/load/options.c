@@ -34,6 +34,9 @@ enum {
 	OPT_LATE,
 	OPT_GRACE,
 	OPT_CONNS,
+	OPT_KEYS,
+	OPT_VALUE,
+	OPT_SETS,
 	OPT_SPIN,
 	OPT_OUT,
 	OPT_CDF,
@@ -129,10 +132,16 @@ static int parse_dist(const char *text, enum dist *out)
 
 static int parse_proto(const char *text, enum proto *out)
 {
-	if (strcmp(text, "udp") && strcmp(text, "tcp"))
-		return -EINVAL;
-	*out = text[0] == 'u' ? PROTO_UDP : PROTO_TCP;
-	return 0;
+	static const char *const name[PROTO_NUM] = { "udp", "tcp",
+						     "memcached" };
+
+	for (int p = 0; p < PROTO_NUM; p++) {
+		if (!strcmp(text, name[p])) {
+			*out = (enum proto)p;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 static int parse_port(const char *text, uint16_t *out)
@@ -150,6 +159,17 @@ static int parse_count(const char *text, unsigned max, unsigned *out)
 	uint64_t n;
 
 	if (options_number(text, 1, max, &n))
+		return -EINVAL;
+	*out = (unsigned)n;
+	return 0;
+}
+
+/* As parse_count(), but 0 will do. */
+static int parse_part(const char *text, unsigned max, unsigned *out)
+{
+	uint64_t n;
+
+	if (options_number(text, 0, max, &n))
 		return -EINVAL;
 	*out = (unsigned)n;
 	return 0;
@@ -180,6 +200,18 @@ static int set_work(struct client_conf *c, int opt, const char *value)
 	}
 	c->unit = MSG_UNIT_LOOPS;
 	return options_number(value, 0, MSG_LOOPS_MAX, &c->arrive.work);
+}
+
+static int set_memc(struct memc_conf *c, int opt, const char *value)
+{
+	switch (opt) {
+	case OPT_KEYS:
+		return parse_count(value, KEYS_MAX, &c->keys);
+	case OPT_VALUE:
+		return parse_count(value, MEMC_VALUE_MAX, &c->value);
+	default:
+		return parse_part(value, 100, &c->sets);
+	}
 }
 
 static int set_client(void *conf, int opt, const char *value)
@@ -216,8 +248,11 @@ static int set_client(void *conf, int opt, const char *value)
 	case OPT_CDF:
 		c->cdf = value;
 		return 0;
-	default:
+	case OPT_SERVICE:
+	case OPT_LOOPS:
 		return set_work(c, opt, value);
+	default:
+		return set_memc(&c->memc, opt, value);
 	}
 }
 
@@ -268,6 +303,9 @@ static const struct option client_options[] = { ARG("to", OPT_TO),
 						ARG("late", OPT_LATE),
 						ARG("grace", OPT_GRACE),
 						ARG("conns", OPT_CONNS),
+						ARG("keys", OPT_KEYS),
+						ARG("value", OPT_VALUE),
+						ARG("sets", OPT_SETS),
 						{ "spin", no_argument, NULL,
 						  OPT_SPIN },
 						ARG("out", OPT_OUT),
@@ -337,6 +375,7 @@ static int parse_client(int argc, char **argv, struct client_conf *c, char *why,
 		.late_ns = 200 * NSEC_PER_USEC,
 		.grace_ns = NSEC_PER_SEC,
 		.conns = 1,
+		.memc = { .keys = 1000, .value = 100, .sets = 10 },
 	};
 	rc = parse(argc, argv, client_options, set_client, c, why, size);
 	if (rc)
@@ -345,6 +384,9 @@ static int parse_client(int argc, char **argv, struct client_conf *c, char *why,
 		return refuse(why, size, "--to HOST:PORT is needed");
 	if (!c->arrive.length_ns)
 		return refuse(why, size, "--time must be more than 0");
+	if (c->proto == PROTO_MEMCACHED && c->arrive.work)
+		return refuse(why, size,
+			      "memcached does no --service and no --loops");
 	if (c->unit == MSG_UNIT_NS && c->arrive.work > MSG_NS_MAX / 100)
 		return refuse(why, size, "--service: at most 100ms");
 	c->arrive.length_ns += c->warmup_ns;

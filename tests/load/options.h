@@ -10,13 +10,15 @@
 #include <stdint.h>
 
 #include "tests/load/arrive.h"
+#include "tests/load/memc.h"
 #include "tests/load/msg.h"
 
 #define SAMPLES_MAX 10000000 /* requests of one run */
 #define THREADS_MAX 256
 #define CONNS_MAX   1024
+#define KEYS_MAX    1000000
 
-enum proto { PROTO_UDP, PROTO_TCP };
+enum proto { PROTO_UDP, PROTO_TCP, PROTO_MEMCACHED, PROTO_NUM };
 
 struct server_conf {
 	uint16_t udp_port, tcp_port; /* 0: not served */
@@ -29,6 +31,7 @@ struct client_conf {
 	enum proto proto;
 	struct arrive arrive; /* length: warm-up and measured time together */
 	enum msg_unit unit;
+	struct memc_conf memc; /* PROTO_MEMCACHED only */
 	uint64_t warmup_ns, late_ns, grace_ns;
 	unsigned conns;
 	bool spin;

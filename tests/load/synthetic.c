@@ -2,10 +2,11 @@
 /*
  * synthetic.c - a server whose requests say how long they take, and its client
  *
- * One static program, so that a guest needs nothing but a kernel. Results go
- * to standard output: sentences for people, then one line `result {...}` of
- * JSON for programs, in which a latency of null is infinite and from_ns, to_ns
- * are the measured stretch on this machine's monotonic clock.
+ * The client asks memcached, too. One static program, so that a guest needs
+ * nothing but a kernel. Results go to standard output: sentences for people,
+ * then one line `result {...}` of JSON for programs, in which a latency of null
+ * is infinite and from_ns, to_ns are the measured stretch on this machine's
+ * monotonic clock.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,13 +22,16 @@ static const char usage[] =
     "  --udp PORT, --tcp PORT  serve these\n"
     "  --threads N             each with its own sockets (1)\n"
     "synthetic client --to ADDRESS:PORT [OPTION]...\n"
-    "  --proto udp|tcp         (udp)\n"
+    "  --proto udp|tcp|memcached  (udp)\n"
     "  --rate RPS              Poisson arrivals, open loop (1000)\n"
     "  --time T, --warmup T    measured and not measured (10s, 1s)\n"
     "  --dist constant|exp|bimodal  of the work (constant)\n"
     "  --service T             mean work of a request, as time (0ns)\n"
     "  --loops N               or as a number of loops\n"
     "  --conns N               flows (1)\n"
+    "  --keys N, --value BYTES, --sets PERCENT  memcached: how many keys, of\n"
+    "                          what size, and how many requests are SETs, the\n"
+    "                          others GETs (1000, 100, 10)\n"
     "  --late T                do not send what is later than this (200us)\n"
     "  --grace T               wait so long for the last answers (1s)\n"
     "  --seed N                another schedule (1)\n"
@@ -75,17 +79,17 @@ static void report(const struct client_conf *conf, const struct tally *t,
 		printf("\nwarning: the client could not keep its schedule for "
 		       "%.2f %% of the requests",
 		       100.0 * (double)t->never_sent / (double)t->scheduled);
-	printf("\nresult {\"offered\": %.1f, \"achieved\": %.1f, "
-	       "\"scheduled\": %llu, \"answered\": %llu, \"lost\": %llu, "
-	       "\"never_sent\": %llu, \"stray\": %llu, \"stuck\": %llu, "
-	       "\"from_ns\": %llu, \"to_ns\": %llu",
-	       offered, achieved, (unsigned long long)t->scheduled,
-	       (unsigned long long)t->answered, (unsigned long long)t->lost,
-	       (unsigned long long)t->never_sent,
-	       (unsigned long long)count->stray,
-	       (unsigned long long)count->stuck,
-	       (unsigned long long)(count->start_ns + conf->warmup_ns),
-	       (unsigned long long)(count->start_ns + conf->arrive.length_ns));
+	printf(
+	    "\nresult {\"offered\": %.1f, \"achieved\": %.1f, "
+	    "\"scheduled\": %llu, \"answered\": %llu, \"lost\": %llu, "
+	    "\"never_sent\": %llu, \"stray\": %llu, \"stuck\": %llu, "
+	    "\"misses\": %llu, \"from_ns\": %llu, \"to_ns\": %llu",
+	    offered, achieved, (unsigned long long)t->scheduled,
+	    (unsigned long long)t->answered, (unsigned long long)t->lost,
+	    (unsigned long long)t->never_sent, (unsigned long long)count->stray,
+	    (unsigned long long)count->stuck, (unsigned long long)count->misses,
+	    (unsigned long long)(count->start_ns + conf->warmup_ns),
+	    (unsigned long long)(count->start_ns + conf->arrive.length_ns));
 	json_us("min", t->min_ns);
 	for (int q = 0; q < TALLY_Q_NUM; q++)
 		json_us(tally_q_name((enum tally_q)q), t->q_ns[q]);

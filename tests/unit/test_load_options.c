@@ -125,6 +125,14 @@ static const struct {
 	{ "synthetic client --to 1.2.3.4:5 --rate 1e6 --time 20",
 	  "10 million" },
 	{ "synthetic client --to 1.2.3.4:5 --conns 0", "--conns: '0'" },
+	{ "synthetic client --to 1.2.3.4:5 --proto memcached --keys 9 "
+	  "--value 1024 --sets 0",
+	  NULL },
+	{ "synthetic client --to 1.2.3.4:5 --keys 0", "--keys: '0'" },
+	{ "synthetic client --to 1.2.3.4:5 --value 1025", "--value: '1025'" },
+	{ "synthetic client --to 1.2.3.4:5 --sets 101", "--sets: '101'" },
+	{ "synthetic client --to 1.2.3.4:5 --proto memcached --loops 1",
+	  "no --loops" },
 };
 
 static void test_synthetic(void **state)
