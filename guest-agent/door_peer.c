@@ -14,14 +14,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "procfs.h"
+#include "text.h"
 
 #define TASKS_MAX 1024 /* looked through for one number */
 
@@ -52,19 +51,11 @@ bool peer_there(const struct peer *p)
 static pid_t inner_number(pid_t pid, pid_t tid)
 {
 	char path[64], text[4096], *line;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid,
 		 (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (text_read(path, text, sizeof(text)) <= 0)
 		return -ESRCH;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return -ESRCH;
-	text[n] = '\0';
 	/* a process may choose its name, in the first line, but the kernel
 	 * writes a newline in it as two characters */
 	line = strstr(text, "\nNSpid:");

@@ -27,11 +27,11 @@
 #include "hands.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
 #include "hl/clock.h"
 #include "procfs.h"
+#include "task.h"
 
 #define ANCESTORS 8 /* processes looked at above a stray one */
 /* A thread looked at within this time is not asked again who it is: thread
@@ -44,25 +44,11 @@ static const struct cpumask all_cpus = { { ~0ull, ~0ull, ~0ull, ~0ull, ~0ull,
 					   ~0ull, ~0ull, ~0ull } };
 
 _Static_assert(CPUMASK_WORDS == 8, "all_cpus says all");
-_Static_assert(sizeof(struct cpumask) <= sizeof(cpu_set_t), "same layout");
-
-static int get_mask(pid_t tid, struct cpumask *out)
-{
-	memset(out, 0, sizeof(*out));
-	return sched_getaffinity(tid, sizeof(*out), (cpu_set_t *)out) ? -errno
-								      : 0;
-}
-
-static int set_mask(pid_t tid, const struct cpumask *m)
-{
-	return sched_setaffinity(tid, sizeof(*m), (const cpu_set_t *)m) ? -errno
-									: 0;
-}
 
 int hands_init(struct hands *h, struct table *t)
 {
 	struct cpumask own;
-	int err = get_mask(0, &own);
+	int err = task_get_mask(0, &own);
 
 	memset(h, 0, sizeof(*h));
 	h->table = t;
@@ -203,7 +189,7 @@ int hands_note(struct hands *h, uint16_t slot, const struct worker *parent)
 	struct worker *w = &h->table->worker[slot];
 	struct cpumask now;
 
-	if (get_mask(w->tid, &now))
+	if (task_get_mask(w->tid, &now))
 		return -ESRCH;
 	if (parent && !is_ours(h, parent, &now))
 		parent = pinned_kin(h, parent->tgid, &now);
@@ -268,7 +254,7 @@ static int put(struct hands *h, struct worker *w, const struct cpumask *want)
 	store_barrier();
 	w->touched = true;
 	store_barrier();
-	err = set_mask(w->tid, want);
+	err = task_set_mask(w->tid, want);
 	store_barrier();
 	if (err) {
 		w->touched = touched;
@@ -286,7 +272,7 @@ static int put(struct hands *h, struct worker *w, const struct cpumask *want)
 /* Give it back what it had. */
 static int put_back(struct hands *h, struct worker *w)
 {
-	int err = set_mask(w->tid, &w->had);
+	int err = task_set_mask(w->tid, &w->had);
 
 	if (err)
 		return refused(h, err);
@@ -323,7 +309,7 @@ int hands_apply(struct hands *h, const struct place_change *c,
 		h->n.same++;
 		return HANDS_DONE;
 	}
-	if (!is_same(w, now_ns) || get_mask(w->tid, &now)) {
+	if (!is_same(w, now_ns) || task_get_mask(w->tid, &now)) {
 		h->n.gone++;
 		return HANDS_GONE;
 	}
@@ -341,7 +327,7 @@ int hands_check(struct hands *h, uint16_t slot)
 	struct worker *w = &h->table->worker[slot];
 	struct cpumask now;
 
-	if (get_mask(w->tid, &now))
+	if (task_get_mask(w->tid, &now))
 		return HANDS_GONE;
 	if (is_foreign(h, w, &now)) {
 		take_over(h, w, &now);
@@ -357,7 +343,7 @@ int hands_back(struct hands *h, uint16_t slot)
 
 	if (!w->touched)
 		return HANDS_DONE;
-	if (!is_same(w, 0) || get_mask(w->tid, &now))
+	if (!is_same(w, 0) || task_get_mask(w->tid, &now))
 		return HANDS_GONE;
 	if (!is_foreign(h, w, &now))
 		return put_back(h, w);
@@ -370,11 +356,11 @@ bool hands_stray(struct hands *h, pid_t tgid, pid_t tid)
 	const struct worker *kin;
 	struct cpumask now;
 
-	if (get_mask(tid, &now) || cpumask_subset(&h->online, &now) ||
+	if (task_get_mask(tid, &now) || cpumask_subset(&h->online, &now) ||
 	    table_find(h->table, tid) != WORKER_NONE)
 		return false;
 	kin = find_kin(h, tgid, &now);
-	if (!kin || set_mask(tid, &kin->had))
+	if (!kin || task_set_mask(tid, &kin->had))
 		return false;
 	h->n.strays++;
 	return true;

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "cpulist.h"
+#include "hl/hex.h"
+#include "text.h"
 
 #define NICS_MAX   64
 #define TEXT_BYTES 4096	 /* of a mask */
@@ -26,17 +28,6 @@
 #define PATH_BYTES 512
 
 /* --- masks --------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 int mask_parse_hex(const char *text, struct cpumask *out)
 {
@@ -94,18 +85,11 @@ char *mask_format_hex(const struct cpumask *m, char *buf, size_t size)
 
 int mask_read(const char *path, bool hex, struct cpumask *out)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 	char text[TEXT_BYTES];
-	ssize_t n;
+	ssize_t n = text_read(path, text, sizeof(text));
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	err = -errno;
-	close(fd);
 	if (n < 0)
-		return err;
-	text[n] = '\0';
+		return (int)n;
 	return hex ? mask_parse_hex(text, out) : cpulist_parse(text, out);
 }
 

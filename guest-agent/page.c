@@ -32,6 +32,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define PAGE_VENDOR "0x1af4"
 #define PAGE_DEVICE "0x1110"
 #define PAGE_PATH   512
@@ -137,18 +139,11 @@ out_close:
 static void read_word(const char *dir, const char *name, char *buf, size_t size)
 {
 	char path[PAGE_PATH];
-	ssize_t n = -1;
-	int fd = -1;
 
 	buf[0] = '\0';
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) <
 	    (int)sizeof(path))
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n < 0 ? 0 : n] = '\0';
+		text_read(path, buf, size);
 	buf[strcspn(buf, "\n")] = '\0';
 }
 

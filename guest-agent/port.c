@@ -20,21 +20,15 @@
 #include <unistd.h>
 
 #include "hl/agent.h"
+#include "text.h"
 
 /* Does the file hold @want, a newline allowed? */
 static bool file_says(const char *path, const char *want)
 {
 	char text[128];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
 
-	if (fd < 0)
+	if (text_read(path, text, sizeof(text)) < 0)
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	return !strcmp(text, want);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cpulist.h"
+#include "text.h"
 
 #define STAT_MAX   1024	       /* 52 numbers and a name */
 #define PF_KTHREAD 0x00200000u /* of field 9, include/linux/sched.h */
@@ -133,17 +134,9 @@ bool procfs_pid(const char *name, pid_t *out)
 /* Up to @size - 1 bytes and a NUL. Return: bytes, or -ESRCH. */
 static ssize_t slurp(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = text_read(path, buf, size);
 
-	if (fd < 0)
-		return -ESRCH;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	if (n <= 0)
-		return -ESRCH;
-	buf[n] = '\0';
-	return n;
+	return n > 0 ? n : -ESRCH;
 }
 
 int procfs_stat(pid_t tgid, pid_t tid, struct procfs_stat *out)

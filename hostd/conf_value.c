@@ -14,6 +14,7 @@
 
 #include "cpulist.h"
 #include "hl/clock.h"
+#include "hl/hex.h"
 #include "vhost/port.h"
 
 static const char *const idle_words[] = { "sleep", "poll", NULL };
@@ -338,14 +339,6 @@ static int set_range(const struct conf_key *k, void *field, const char *text,
 	put_uint(field, 2, min);
 	put_uint((char *)field + 2, 2, max);
 	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int set_mac(void *field, const char *text, char *why, size_t size)

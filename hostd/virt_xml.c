@@ -15,6 +15,8 @@
 #include <libxml/tree.h>
 #include <string.h>
 
+#include "hl/hex.h"
+
 #include "hl/agent.h"
 
 static const char doctype[] = "<!DOCTYPE";
@@ -76,17 +78,6 @@ static bool number(const char *at, unsigned max, unsigned *out)
 	at += strspn(at, " \t\r\n");
 	*out = n;
 	return !*at;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* "52:54:00:12:34:56": six pairs, one machine's address (not a group's). */

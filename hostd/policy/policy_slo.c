@@ -428,16 +428,16 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	const struct vm_view *v = &s->vm[ask.vm];
 	struct slo_vm *m = &st->vm[ask.vm];
 	enum reason why = ask.why;
+	bool enough = pick_use(s, ask.vm).runnable <= k->owned[ask.vm];
 	uint16_t vcpu, cpu;
 
 	if (why == REASON_HINT ||
-	    (pick_use(s, ask.vm).runnable <= k->owned[ask.vm] &&
-	     hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
+	    (enough && hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
 		return help_inside(k, m, ask);
 	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
 	if (vcpu == VCPU_NONE)
 		return false;
-	if (pick_use(s, ask.vm).runnable <= k->owned[ask.vm]) {
+	if (enough) {
 		hand_over(k, ask.vm, vcpu);
 		return true;
 	}

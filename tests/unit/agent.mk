@@ -6,5 +6,5 @@ UNIT_SRCS_agent_place := guest-agent/place.c guest-agent/table.c
 UNIT_SRCS_agent_place_model := guest-agent/place.c guest-agent/table.c
 UNIT_SRCS_agent_match := guest-agent/match.c
 UNIT_SRCS_agent_procfs := guest-agent/procfs.c guest-agent/table.c \
-	hostd/cpulist.c
+	guest-agent/text.c hostd/cpulist.c
 UNIT_SRCS_agent_conf := guest-agent/conf.c

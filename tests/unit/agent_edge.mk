@@ -3,6 +3,6 @@
 UNIT += agent_hint agent_irq agent_say
 UNIT_SRCS_agent_hint := guest-agent/hint.c
 UNIT_SRCS_agent_irq := guest-agent/irq.c guest-agent/irq_file.c \
-	hostd/cpulist.c
+	guest-agent/text.c hostd/cpulist.c
 UNIT_LDFLAGS_agent_irq := -Wl,--wrap=write
 UNIT_SRCS_agent_say := guest-agent/say.c
