@@ -287,7 +287,7 @@ static void decide(struct loop *l, uint64_t now_ns)
 		       l->conf.board, now_ns);
 	if (!l->set.act)
 		return;
-	l->plan.count = 0;
+	l->plan.count = l->plan.bar_cnt = 0;
 	l->set.policy->decide(l->state[policy_index(l->set.policy)], &l->snap,
 			      &l->plan);
 	if (l->plan.count)
@@ -358,7 +358,9 @@ static void del_vm(struct loop *l, uint16_t slot)
 	struct vm_view *vm = &l->snap.vm[slot];
 
 	for (unsigned i = 0; i < l->snap.cpu_cnt; i++) {
-		const struct grant g = { (uint16_t)i, VCPU_NONE, REASON_GONE };
+		const struct grant g = { .cpu = (uint16_t)i,
+					 .vcpu = VCPU_NONE,
+					 .reason = REASON_GONE };
 
 		if (vm_of(l, l->snap.cpu[i].owner) == slot)
 			record(l, &g, slot, VM_NONE);

@@ -13,7 +13,10 @@ static const char *const reason_name[] = {
 	[REASON_DELAY] = "delay",	  [REASON_READY_WAIT] = "ready-wait",
 	[REASON_HELD] = "held",		  [REASON_PREEMPTED] = "preempted",
 	[REASON_GIVE_BACK] = "give-back", [REASON_SPARE] = "spare",
-	[REASON_HINT] = "hint",		  [REASON_GONE] = "gone",
+	[REASON_HINT] = "hint",		  [REASON_BUDGET] = "budget",
+	[REASON_HOME] = "home",		  [REASON_HARVESTER] = "harvester",
+	[REASON_SIBLING] = "sibling",	  [REASON_BANDWIDTH] = "bandwidth",
+	[REASON_RELIEF] = "relief",	  [REASON_GONE] = "gone",
 };
 
 _Static_assert(sizeof(reason_name) / sizeof(reason_name[0]) == REASON_NUM,
@@ -43,6 +46,7 @@ bool plan_add(struct plan *p, uint16_t cpu, uint16_t vcpu, enum reason why)
 {
 	if (p->count >= CPU_MAX)
 		return false;
-	p->grant[p->count++] = (struct grant){ cpu, vcpu, (uint16_t)why };
+	p->grant[p->count++] =
+	    (struct grant){ .cpu = cpu, .vcpu = vcpu, .reason = (uint16_t)why };
 	return true;
 }

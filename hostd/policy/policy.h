@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "hl/bounds.h"
+#include "hl/cpumask.h"
 
 enum vm_class {
 	VM_CLASS_BEST_EFFORT,
@@ -36,7 +37,13 @@ enum reason {
 	REASON_GIVE_BACK,  /* owned more than it used for a while */
 	REASON_SPARE,	   /* nobody else wants the cpu */
 	REASON_HINT,	   /* its agent says work waits inside the guest */
-	REASON_GONE,	   /* VM stopped, vcpu unplugged, cpu unmanaged */
+	REASON_BUDGET,	   /* more frames or answers late than its SLO allows */
+	REASON_HOME,	   /* back to the node its memory is on */
+	REASON_HARVESTER,  /* a harvester keeps an owner from its own cpu */
+	REASON_SIBLING,	  /* what runs on the SMT sibling slows an owner down */
+	REASON_BANDWIDTH, /* memory bandwidth is short; this VM uses most */
+	REASON_RELIEF,	  /* what was barred may come back */
+	REASON_GONE,	  /* VM stopped, vcpu unplugged, cpu unmanaged */
 	REASON_NUM,
 };
 
@@ -51,6 +58,12 @@ struct vcpu_view {
 	uint16_t hint_runnable; /* workers on it, says its VM's agent */
 };
 
+/* What an SLO is about. */
+enum slo_signal {
+	SLO_DELAY,    /* how long frames wait until the guest takes them */
+	SLO_RESPONSE, /* from a request to its first answer, at the switch */
+};
+
 struct vm_view {
 	bool present;
 	bool has_port; /* has a vhost-user port: delay means something */
@@ -60,9 +73,15 @@ struct vm_view {
 	uint16_t first_vcpu, vcpu_cnt; /* its slots in snapshot.vcpu[] */
 	uint16_t owned;		       /* cpus its vcpus own now */
 	uint16_t held;		       /* frames held for its full ring */
-	uint64_t slo_ns;	       /* target p99 of delay; 0: none */
+	uint64_t slo_ns;	       /* target of slo_signal; 0: none */
+	uint16_t slo_permyriad;	       /* of 10,000 so many must meet it */
+	uint8_t slo_signal;	       /* enum slo_signal */
+	uint16_t node;	   /* where its memory is, or NODE_NONE: not known */
 	uint64_t delay_ns; /* age of the oldest untaken frame; 0: none */
 	uint64_t ready_ns; /* longest open ready wait among its vcpus */
+	/* Of slo_signal, since the VM came: all, and those over slo_ns. */
+	uint64_t done, late;
+	uint64_t mem_bytes_s; /* its memory traffic; 0 where not metered */
 	/* What the guest's agent says: a hint, made up perhaps. */
 	bool hinted;	       /* an agent is heard; else the rest is 0 */
 	uint16_t hint_wanted;  /* vcpus it could use; <= vcpu_cnt */
@@ -77,9 +96,27 @@ struct cpu_view {
 	uint64_t since_ns;  /* when the owner changed last */
 };
 
+struct node_view {
+	bool metered;		    /* the next two mean something */
+	uint64_t mem_bytes_s;	    /* memory traffic of all that runs there */
+	uint64_t mem_max_bytes_s;   /* what it can bear; 0: not known */
+	uint8_t distance[NODE_MAX]; /* to other nodes, as ACPI SLIT: 10 = own */
+};
+
+/*
+ * `changed` lists, each once, the VMs of which anything may differ from the
+ * decision before: a signal, a vcpu's state, what it owns, its configuration.
+ * While a frame is untaken or a vcpu is ready, time alone changes its view:
+ * such a VM is always listed. All others stand as they were; a policy that
+ * looks at them again learns nothing. After a reload all are listed.
+ */
 struct snapshot {
 	uint64_t now_ns;
 	uint16_t vm_cnt, vcpu_cnt, cpu_cnt; /* highest slot in use + 1 */
+	uint16_t node_cnt;
+	uint16_t changed_cnt;
+	uint16_t changed[VM_MAX];
+	struct node_view node[NODE_MAX];
 	struct vm_view vm[VM_MAX];
 	struct vcpu_view vcpu[VCPU_MAX];
 	struct cpu_view cpu[CPU_MAX];
@@ -90,19 +127,33 @@ struct snapshot {
 struct grant {
 	uint16_t cpu;
 	uint16_t vcpu;
-	uint16_t reason; /* enum reason */
+	uint16_t reason;   /* enum reason */
+	uint64_t saw_ns;   /* the signal that led to it; 0: none did */
+	uint64_t limit_ns; /* what it was compared with */
 };
 
-/* Carried out in order; a cpu may stand in it once only. */
+/* From now on best-effort VM @vm (VM_NONE: all of them) does not ride on
+ * @cpus; what an earlier line said of @vm is replaced. */
+struct bar {
+	uint16_t vm;
+	uint16_t reason; /* enum reason */
+	struct cpumask cpus;
+};
+
+#define BAR_MAX 32
+
+/* Carried out in order; a cpu may stand in it once only, a barred VM too. */
 struct plan {
 	uint16_t count;
+	uint16_t bar_cnt;
 	struct grant grant[CPU_MAX];
+	struct bar bar[BAR_MAX];
 };
 
 /*
  * One policy. @state is @state_bytes of zeroed memory that only this policy
  * reads and writes; decide() is called on the poll thread and must be bounded
- * by the snapshot's counts. plan->count is 0 on entry.
+ * by the snapshot's counts. The plan's counts are 0 on entry.
  */
 struct policy_ops {
 	const char *name;

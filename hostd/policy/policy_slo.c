@@ -69,8 +69,7 @@
  *    asks for a cpu, though p99 would forgive it. Such a VM ends up owning more
  *    than its target strictly needs; harvesters have the time it leaves.
  */
-#include "hint.h"
-#include "pick.h"
+#include "policy_slo.h"
 
 #define US 1000ull
 #define MS 1000000ull
@@ -105,34 +104,6 @@
 /* Of one decision: VMs looked into, and searches through all cpus. */
 #define ASKS_MAX     32
 #define SEARCHES_MAX 8
-
-struct slo_vm {
-	bool live;	     /* the slot was in use at the last decision */
-	bool sensed;	     /* vcpu states are known */
-	bool loud;	     /* a wait came near the threshold in this window */
-	uint8_t calm;	     /* windows in a row without one; when not sensed */
-	uint16_t spare;	     /* cpus the last window says it could lose */
-	uint64_t window_ns;  /* when this window began */
-	uint64_t ran_ns;     /* its vcpus' cpu time then */
-	uint64_t hold_ns;    /* how long the next grant is kept */
-	uint64_t granted_ns; /* last grant, settled and held from then on */
-	uint64_t gave_ns;    /* last give-back; 0: none */
-	uint64_t grace_ns;   /* with an agent: waits mean nothing until then */
-	struct hint_trust trust;
-};
-
-struct slo_ask {
-	uint16_t vm;
-	uint16_t why; /* enum reason */
-	bool poor;    /* owned nothing when it asked */
-};
-
-struct slo_state {
-	uint16_t turn; /* where the next round of asking starts */
-	uint16_t ask_cnt;
-	struct slo_ask ask[VM_MAX];
-	struct slo_vm vm[VM_MAX];
-};
 
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
@@ -484,22 +455,28 @@ static void help_all(struct pick *k, struct slo_state *st)
 		st->turn = (uint16_t)((st->turn + (now < cnt ? now : 1)) % cnt);
 }
 
-static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
+void slo_pass(struct slo_state *st, struct pick *k)
 {
-	struct slo_state *st = state;
-	struct pick k;
+	const struct snapshot *s = k->s;
 
-	pick_begin(&k, s, p);
-	pick_guarantee(&k);
-	pick_trim(&k);
+	pick_guarantee(k);
+	pick_trim(k);
 	st->ask_cnt = 0;
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
 		if (pick_is_lc(s, vm))
-			watch(&k, st, vm);
+			watch(k, st, vm);
 		else
 			st->vm[vm].live = false;
 	}
-	help_all(&k, st);
+	help_all(k, st);
+}
+
+static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
+{
+	struct pick k;
+
+	pick_begin(&k, s, p);
+	slo_pass(state, &k);
 	pick_end(&k);
 }
 

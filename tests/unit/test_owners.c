@@ -71,7 +71,7 @@ static unsigned apply(const struct line *line, unsigned cnt)
 	p.count = 0;
 	for (unsigned i = 0; i < cnt; i++)
 		p.grant[p.count++] =
-		    (struct grant){ line[i].cpu, line[i].vcpu, 0 };
+		    (struct grant){ .cpu = line[i].cpu, .vcpu = line[i].vcpu };
 	return owners_apply(&table, &snap, &p, &changed);
 }
 
