@@ -75,8 +75,13 @@ void pick_end(struct pick *k)
 /* move() - Note a change of owner, here and in the plan. */
 static void move(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why)
 {
+	uint64_t saw_ns = k->saw_ns, limit_ns = k->limit_ns;
+
+	pick_because(k, 0, 0);
 	if (cpumask_has(&k->moved, cpu) || !plan_add(k->plan, cpu, vcpu, why))
 		return;
+	k->plan->grant[k->plan->count - 1].saw_ns = saw_ns;
+	k->plan->grant[k->plan->count - 1].limit_ns = limit_ns;
 	if (k->owner[cpu] != VCPU_NONE)
 		k->owned[vcpu_vm(k->s, k->owner[cpu])]--;
 	k->owner[cpu] = vcpu;

@@ -26,6 +26,7 @@ struct pick {
 	struct cpumask gone;	      /* part of free: the last owner is gone */
 	struct cpumask moved;	      /* stands in the plan */
 	uint64_t busy[VCPU_MAX / 64]; /* vcpus that own, or just owned */
+	uint64_t saw_ns, limit_ns;    /* pick_because() */
 };
 
 /* Which vcpus may be given a cpu. */
@@ -57,6 +58,34 @@ void pick_give(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why);
 
 /* pick_drop() - Plan @cpu for nobody. */
 void pick_drop(struct pick *k, uint16_t cpu, enum reason why);
+
+/*
+ * pick_because() - The figures behind the line that is planned next
+ * @saw_ns, @limit_ns: as in struct grant; a line without them says 0. Of
+ *	REASON_GIVE_BACK: how long what the VM owns was idle, and what is too
+ *	long; of any other reason: a wait, and its limit.
+ */
+static inline void pick_because(struct pick *k, uint64_t saw_ns,
+				uint64_t limit_ns)
+{
+	k->saw_ns = saw_ns;
+	k->limit_ns = limit_ns;
+}
+
+/* pick_signal_ns() - What the signal behind @why says of @v; 0: no time. */
+static inline uint64_t pick_signal_ns(const struct vm_view *v, enum reason why)
+{
+	switch (why) {
+	case REASON_DELAY:
+		return v->delay_ns;
+	case REASON_READY_WAIT:
+		return v->ready_ns;
+	case REASON_HINT:
+		return v->hint_wait_ns;
+	default:
+		return 0;
+	}
+}
 
 /*
  * pick_cpu() - The free cpu that suits a VM best

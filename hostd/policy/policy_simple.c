@@ -56,9 +56,11 @@ static void park(struct pick *k)
 		if (vcpu == VCPU_NONE || cpumask_has(&k->moved, cpu))
 			continue;
 		vm = s->vcpu[vcpu].vm;
-		if (k->owned[vm] > s->vm[vm].cpus_min &&
-		    pick_halted_ns(s, vcpu) >= SIMPLE_IDLE_NS)
-			pick_drop(k, cpu, REASON_GIVE_BACK);
+		if (k->owned[vm] <= s->vm[vm].cpus_min ||
+		    pick_halted_ns(s, vcpu) < SIMPLE_IDLE_NS)
+			continue;
+		pick_because(k, pick_halted_ns(s, vcpu), SIMPLE_IDLE_NS);
+		pick_drop(k, cpu, REASON_GIVE_BACK);
 	}
 }
 
@@ -74,6 +76,7 @@ static bool help(struct pick *k, uint16_t vm, enum reason why)
 	cpu = pick_cpu(k, vm, PICK_RUNNABLE);
 	if (cpu == CPU_NONE)
 		return false;
+	pick_because(k, pick_signal_ns(&k->s->vm[vm], why), SIMPLE_WAIT_NS);
 	pick_give(k, cpu, pick_vcpu(k, vm, cpu, PICK_RUNNABLE), why);
 	return true;
 }

@@ -215,12 +215,27 @@ static uint16_t needed(struct slo_vm *m, uint16_t owned, bool dense,
 	return cpus < owned ? (uint16_t)cpus : owned;
 }
 
+/* because_idle() - The figures behind a give-back: how long @vm left idle what
+ * it owns, of a window, and what was too long. */
+static void because_idle(struct pick *k, uint16_t vm, uint64_t used_ns,
+			 uint64_t window_ns)
+{
+	unsigned percent = k->s->vm[vm].hinted ? DENSE_PERCENT : USE_PERCENT;
+	uint64_t owned = k->owned[vm], enough_ns = window_ns / 100;
+
+	enough_ns *= owned > 1 ? (owned - 1) * percent : REST_PERCENT;
+	if (used_ns <= enough_ns)
+		pick_because(k, owned * window_ns - used_ns,
+			     owned * window_ns - enough_ns);
+}
+
 /* window_close() - Judge a window, give a cpu back, begin the next. */
 static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	uint64_t now_ns = k->s->now_ns;
 	struct pick_use use = pick_use(k->s, vm);
+	uint64_t used_ns, window_ns = now_ns - m->window_ns;
 	uint16_t keep, cpu;
 	bool wrong;
 
@@ -232,12 +247,13 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 	}
 	wrong = hint_judge(&m->trust, now_ns, use.ran_ns, k->owned[vm],
 			   DENSE_PERCENT);
-	keep = needed(m, k->owned[vm], v->hinted, &use, now_ns - m->window_ns);
+	keep = needed(m, k->owned[vm], v->hinted, &use, window_ns);
 	if (wrong && keep == k->owned[vm] && keep)
 		keep--;
 	if (keep < v->cpus_min)
 		keep = v->cpus_min;
 	m->spare = k->owned[vm] > keep ? k->owned[vm] - keep : 0;
+	used_ns = use.ran_ns - m->ran_ns;
 	window_open(m, now_ns, &use);
 	if (!m->spare || m->trust.trying ||
 	    (!wrong && now_ns - m->granted_ns < m->hold_ns))
@@ -245,6 +261,8 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 	cpu = pick_loser(k, vm);
 	if (cpu == CPU_NONE)
 		return;
+	if (m->sensed && !wrong)
+		because_idle(k, vm, used_ns, window_ns);
 	pick_drop(k, cpu, REASON_GIVE_BACK);
 	m->spare--;
 	m->gave_ns = wrong ? 0 : now_ns; /* doubt is its own remedy */
@@ -360,8 +378,10 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
 	if (pick_waited_ns(s, vcpu) < threshold_ns(&s->vm[vm]))
 		return;
 	cpu = pick_loser(k, vm);
-	if (cpu != CPU_NONE && pick_halted_ns(s, k->owner[cpu]))
-		pick_give(k, cpu, vcpu, REASON_READY_WAIT);
+	if (cpu == CPU_NONE || !pick_halted_ns(s, k->owner[cpu]))
+		return;
+	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(&s->vm[vm]));
+	pick_give(k, cpu, vcpu, REASON_READY_WAIT);
 }
 
 /*
@@ -381,6 +401,8 @@ static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_ANY);
 	if (vcpu == VCPU_NONE)
 		return true;
+	pick_because(k, pick_signal_ns(&k->s->vm[ask.vm], ask.why),
+		     threshold_ns(&k->s->vm[ask.vm]));
 	pick_give(k, cpu, vcpu, ask.why);
 	use = pick_use(k->s, ask.vm);
 	m->granted_ns = k->s->now_ns;
@@ -427,6 +449,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 		why = REASON_PREEMPTED;
 	}
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
+	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(v));
 	pick_give(k, cpu, vcpu, why);
 	granted(m, s, ask.vm);
 	return true;
