@@ -50,13 +50,13 @@ static void park(struct pick *k)
 	const struct snapshot *s = k->s;
 
 	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {
-		uint16_t vcpu = k->owner[cpu];
+		uint16_t vcpu = pick_owner(k, cpu);
 		uint16_t vm;
 
 		if (vcpu == VCPU_NONE || cpumask_has(&k->moved, cpu))
 			continue;
 		vm = s->vcpu[vcpu].vm;
-		if (k->owned[vm] <= s->vm[vm].cpus_min ||
+		if (pick_owned(k, vm) <= s->vm[vm].cpus_min ||
 		    pick_halted_ns(s, vcpu) < SIMPLE_IDLE_NS)
 			continue;
 		pick_because(k, pick_halted_ns(s, vcpu), SIMPLE_IDLE_NS);
@@ -69,7 +69,7 @@ static bool help(struct pick *k, uint16_t vm, enum reason why)
 {
 	uint16_t cpu;
 
-	if (k->owned[vm] >= k->s->vm[vm].cpus_max)
+	if (pick_owned(k, vm) >= k->s->vm[vm].cpus_max)
 		return false;
 	if (pick_vcpu(k, vm, CPU_NONE, PICK_RUNNABLE) == VCPU_NONE)
 		return false;

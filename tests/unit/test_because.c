@@ -85,6 +85,7 @@ static void test_idle(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		s.now_ns += 1000000;
 		s.vcpu[0].ran_ns += 300000;
+		s.vcpu[0].since_ns = s.now_ns;
 		decide(&policy_slo, mem);
 		if (plan.count)
 			break;
