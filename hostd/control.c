@@ -14,6 +14,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <rte_telemetry.h>
 #include <stdio.h>
@@ -23,10 +24,11 @@
 #include "hl/clock.h"
 #include "name.h"
 #include "stat.h"
+#include "why_row.h"
 
 #define STRING_MAX RTE_TEL_MAX_STRING_LEN
 #define PAGE_BYTES (15 * 1024) /* of an answer's 16 KiB, for lists */
-#define LOG_PAGE   256
+#define LOG_PAGE   128	       /* events */
 
 static int (*control_reload)(char *text, size_t size);
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -152,7 +154,7 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_num(d, "cpus_owned", owned);
 	add_num(d, "reloads", s->reloads);
 	add_num(d, "reloads_refused", s->reloads_refused);
-	add_num(d, "events", s->log_next);
+	add_num(d, "events", why_count());
 	add_loop(d, s);
 	add_ports(d, &s->uplink);
 	return 0;
@@ -401,97 +403,96 @@ static int cmd_cpu(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-/* How many of the events before number @end fit into one answer; copied to
- * @out, newest first. */
-static unsigned log_page(uint64_t end, uint64_t wanted, struct stat_event *out)
+/* Bytes of JSON one event takes at most. */
+static size_t log_bytes(const struct why_event *e)
 {
-	char name[STRING_MAX];
+	char text[STRING_MAX];
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < WHY_COLUMNS; i++) {
+		const struct why_column *c = &why_columns[i];
+
+		if (c->is_text)
+			bytes += json_bytes(why_text(e, c, text, sizeof(text)));
+		else
+			bytes +=
+			    (size_t)snprintf(text, sizeof(text), "%" PRIu64 ",",
+					     why_number(e, c, UINT64_MAX));
+	}
+	return bytes;
+}
+
+/*
+ * log_page() - The newest events before number @end, as many as fit
+ * @who: what they must be about; NULL: anything
+ * @out: newest first
+ * @first: out: the oldest that was looked at
+ */
+static unsigned log_page(uint64_t end, uint64_t wanted, const char *who,
+			 struct why_event *out, uint64_t *first)
+{
 	size_t bytes = 0;
 	unsigned n = 0;
 
-	while (n < LOG_PAGE && n < wanted && n < end &&
-	       stat_event_get(end - 1 - n, &out[n])) {
-		bytes += 5 * sizeof("18446744073709551615,");
-		bytes += json_bytes(policy_reason_name(out[n].reason));
-		bytes += json_bytes(vm_handle(out[n].vm, name, sizeof(name)));
-		bytes +=
-		    json_bytes(vm_handle(out[n].from_vm, name, sizeof(name)));
-		if (bytes > PAGE_BYTES)
-			break;
-		n++;
+	*first = end;
+	while (n < LOG_PAGE && n < wanted && *first &&
+	       why_get(*first - 1, &out[n])) {
+		if (!who || why_about(&out[n], who)) {
+			bytes += log_bytes(&out[n]);
+			if (bytes > PAGE_BYTES)
+				break;
+			n++;
+		}
+		--*first;
 	}
 	return n;
 }
 
-enum log_column { AGE, CPU, VM, VCPU, FROM, REASON, DELAY, READY, COLUMNS };
-
-static const struct {
-	const char *name;
-	enum rte_tel_value_type type;
-} log_columns[COLUMNS] = {
-	[AGE] = { "age_ns", RTE_TEL_U64_VAL },
-	[CPU] = { "cpu", RTE_TEL_U64_VAL },
-	[VM] = { "vm", RTE_TEL_STRING_VAL },
-	[VCPU] = { "vcpu", RTE_TEL_U64_VAL },
-	[FROM] = { "from", RTE_TEL_STRING_VAL },
-	[REASON] = { "reason", RTE_TEL_STRING_VAL },
-	[DELAY] = { "delay_ns", RTE_TEL_U64_VAL },
-	[READY] = { "ready_ns", RTE_TEL_U64_VAL },
-};
-
-static void log_row(tel **col, const struct stat_event *e, uint64_t now_ns)
+static void log_column(tel *list, const struct why_column *c,
+		       const struct why_event *page, unsigned n)
 {
-	char name[STRING_MAX];
+	uint64_t now_ns = clock_now_ns();
+	char text[STRING_MAX];
 
-	rte_tel_data_add_array_u64(col[AGE],
-				   e->at_ns < now_ns ? now_ns - e->at_ns : 0);
-	rte_tel_data_add_array_u64(col[CPU], e->cpu);
-	rte_tel_data_add_array_string(col[VM],
-				      vm_handle(e->vm, name, sizeof(name)));
-	rte_tel_data_add_array_u64(col[VCPU], e->index);
-	rte_tel_data_add_array_string(
-	    col[FROM], vm_handle(e->from_vm, name, sizeof(name)));
-	rte_tel_data_add_array_string(col[REASON],
-				      policy_reason_name(e->reason));
-	rte_tel_data_add_array_u64(col[DELAY], e->delay_ns);
-	rte_tel_data_add_array_u64(col[READY], e->ready_ns);
+	rte_tel_data_start_array(list, c->is_text ? RTE_TEL_STRING_VAL
+						  : RTE_TEL_U64_VAL);
+	while (n--)
+		if (c->is_text)
+			rte_tel_data_add_array_string(
+			    list, why_text(&page[n], c, text, sizeof(text)));
+		else
+			rte_tel_data_add_array_u64(
+			    list, why_number(&page[n], c, now_ns));
 }
 
-static int cmd_log(const char *cmd, const char *params, tel *d)
+static int cmd_log(const char *cmd, const char *who, tel *d)
 {
-	uint64_t wanted = 20, now_ns, next;
-	uint64_t end = next =
-	    __atomic_load_n(&stat_hostd.log_next, __ATOMIC_ACQUIRE);
-	struct stat_event page[LOG_PAGE];
-	tel *col[COLUMNS];
+	uint64_t wanted = 20, next = why_count(), end = next, first;
+	struct why_event page[LOG_PAGE];
+	tel *list[WHY_COLUMNS];
 	unsigned n;
 
 	(void)cmd;
-	if (params && !number(params, UINT32_MAX, &wanted, &params))
+	if (who && !number(who, UINT32_MAX, &wanted, &who))
 		return -EINVAL;
-	if (params && !number(params, UINT64_MAX, &end, &params))
+	if (who && !number(who, UINT64_MAX, &end, &who))
 		return -EINVAL;
-	if (end > next)
-		end = next;
-	n = log_page(end, wanted, page);
-	now_ns = clock_now_ns();
-	for (unsigned i = 0; i < COLUMNS; i++) {
-		col[i] = rte_tel_data_alloc();
-		if (!col[i]) {
+	n = log_page(end < next ? end : next, wanted, who, page, &first);
+	for (unsigned i = 0; i < WHY_COLUMNS; i++) {
+		list[i] = rte_tel_data_alloc();
+		if (!list[i]) {
 			while (i--)
-				rte_tel_data_free(col[i]);
+				rte_tel_data_free(list[i]);
 			return -ENOMEM;
 		}
-		rte_tel_data_start_array(col[i], log_columns[i].type);
+		log_column(list[i], &why_columns[i], page, n);
 	}
-	for (unsigned i = n; i--;)
-		log_row(col, &page[i], now_ns);
 	rte_tel_data_start_dict(d);
 	add_num(d, "next", next);
-	add_num(d, "first", end - n);
+	add_num(d, "first", first);
 	add_num(d, "count", n);
-	for (unsigned i = 0; i < COLUMNS; i++)
-		rte_tel_data_add_dict_container(d, log_columns[i].name, col[i],
+	for (unsigned i = 0; i < WHY_COLUMNS; i++)
+		rte_tel_data_add_dict_container(d, why_columns[i].name, list[i],
 						0);
 	return 0;
 }
@@ -541,7 +542,7 @@ static const struct {
 	{ "/heighliner/cpus", cmd_cpus, "Managed cpus" },
 	{ "/heighliner/cpu", cmd_cpu, "One cpu. Parameters: its number" },
 	{ "/heighliner/log", cmd_log,
-	  "Last decisions. Parameters: N, before which" },
+	  "Last decisions. Parameters: N, before which, about whom" },
 	{ "/heighliner/reload", cmd_reload, "Read the configuration again" },
 };
 

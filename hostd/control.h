@@ -10,8 +10,10 @@
  *	/heighliner/agent,NAME	what is known of its agent
  *	/heighliner/cpus	managed cpus
  *	/heighliner/cpu,N	owner, riders, for how long, why
- *	/heighliner/log[,N[,BEFORE]]	the last N decisions (before event
- *				number BEFORE), as many as fit, as columns
+ *	/heighliner/log[,N[,BEFORE[,WHO]]]	the last N decisions (before
+ *				event number BEFORE, about VM or cpu WHO), as
+ *				many as fit, as columns; "first" is the oldest
+ *				that was looked at
  *	/heighliner/reload	read the configuration again
  *
  * All values are plain numbers in ns or counts, or names in wire form

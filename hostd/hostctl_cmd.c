@@ -15,6 +15,7 @@
 #include "hostctl_agents.h"
 #include "hostctl_show.h"
 #include "hostctl_sock.h"
+#include "hostctl_why.h"
 
 static const struct command {
 	const char *name, *args, *help;
@@ -25,6 +26,8 @@ static const struct command {
 	{ "cpus", "", "managed cpus: owner, for how long, why", show_cpus },
 	{ "log", "[N]", "the last N decisions: which cpu moved, and why",
 	  show_log },
+	{ "why", "VM|CPU", "what led to the last decisions about it",
+	  show_why },
 	{ "agents", "", "guests' agents: state, what they want, share",
 	  show_agents },
 	{ "drops", "", "frames dropped, by port and reason", show_drops },

@@ -31,6 +31,7 @@
 #include "sense.h"
 #include "stat.h"
 #include "vhost/eal.h"
+#include "why.h"
 
 #define POLICY_STATES 16    /* upper bound of policies in policy_table */
 #define MAIL_PER_PASS 64    /* messages handled in one pass */
@@ -207,34 +208,6 @@ static void show_owners(struct loop *l)
 	board_kick(l->conf.board);
 }
 
-static void record(struct loop *l, const struct grant *g, uint16_t from_vm,
-		   uint16_t to_vm)
-{
-	const struct vm_view *vm = NULL;
-	struct stat_event e = { .at_ns = l->snap.now_ns,
-				.cpu = g->cpu,
-				.vm = to_vm,
-				.from_vm = from_vm,
-				.reason = g->reason };
-
-	if (to_vm != VM_NONE) {
-		vm = &l->snap.vm[to_vm];
-		e.index = (uint16_t)(g->vcpu - vm->first_vcpu);
-		stat_hostd.vm[to_vm].gained++;
-	}
-	if (from_vm != VM_NONE) {
-		stat_hostd.vm[from_vm].lost++;
-		vm = vm ? vm : &l->snap.vm[from_vm];
-	}
-	if (vm) {
-		e.delay_ns = vm->delay_ns;
-		e.ready_ns = vm->ready_ns;
-	}
-	stat_hostd.cpu[g->cpu].moves++;
-	stat_hostd.cpu[g->cpu].reason = g->reason;
-	stat_event_add(&e);
-}
-
 static uint16_t vm_of(const struct loop *l, uint16_t vcpu)
 {
 	return vcpu == VCPU_NONE ? VM_NONE : l->snap.vcpu[vcpu].vm;
@@ -258,7 +231,7 @@ static void act_on(struct loop *l)
 		if (g->cpu >= CPU_MAX || before[i] == g->vcpu ||
 		    owners_of_cpu(&l->owners, g->cpu) != g->vcpu)
 			continue; /* refused, or nothing new */
-		record(l, g, vm_of(l, before[i]), vm_of(l, g->vcpu));
+		why_moved(&l->snap, g, before[i]);
 	}
 	show_owners(l);
 	for (unsigned i = 0; i < changed.count; i++)
@@ -367,7 +340,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 					 .reason = REASON_GONE };
 
 		if (vm_of(l, l->snap.cpu[i].owner) == slot)
-			record(l, &g, slot, VM_NONE);
+			why_moved(&l->snap, &g, l->snap.cpu[i].owner);
 	}
 	owners_vm_del(&l->owners, slot);
 	show_owners(l);

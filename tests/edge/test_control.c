@@ -24,6 +24,7 @@
 #include "hostctl_cmd.h"
 #include "hostctl_sock.h"
 #include "stat.h"
+#include "why.h"
 
 static char dir[] = "/tmp/test_control.XXXXXX";
 static char sock_path[108];
@@ -208,6 +209,7 @@ static const struct {
 	{ "/heighliner/info", "\"vms\":2," },
 	{ "/heighliner/info", "\"cpus_managed\":3,\"cpus_owned\":2," },
 	{ "/heighliner/log", "\"next\":0,\"first\":0,\"count\":0," },
+	{ "/heighliner/log,1,5,web", "\"count\":0," },
 	{ "/heighliner/log,x", "null" },
 	{ "/heighliner/log,1,x", "null" },
 	{ "/heighliner/nothing", "null" },
@@ -350,34 +352,68 @@ static void test_agents(void **state)
 	}
 }
 
+/* moved() - As the poll thread would: vcpu @to of slot 0, or nobody, gets @cpu
+ * from vcpu @from of slot 5. */
+static void moved(unsigned cpu, bool from, bool to, uint64_t saw_ns)
+{
+	static struct snapshot s;
+	const struct grant g = { .cpu = (uint16_t)cpu,
+				 .vcpu = to ? 0 : VCPU_NONE,
+				 .reason = REASON_DELAY,
+				 .saw_ns = saw_ns,
+				 .limit_ns = 1000 };
+
+	s.now_ns = clock_now_ns();
+	s.vcpu_cnt = 60;
+	s.vm[0].vcpu_cnt = s.vm[0].cpus_max = 4;
+	s.vm[5].first_vcpu = 50;
+	s.vcpu[50].vm = 5;
+	why_moved(&s, &g, from ? 50 : VCPU_NONE);
+}
+
 static void test_log(void **state)
 {
-	struct stat_event e = { .from_vm = VM_NONE, .reason = REASON_DELAY };
+	const uint64_t begun = why_count();
+	char request[64], want[64];
 
 	(void)state;
-	for (unsigned i = 0; i < 3000; i++) {
-		e.at_ns = clock_now_ns();
-		e.cpu = (uint16_t)(i % CPU_MAX);
-		e.vm = i % 2 ? VM_NONE : 0;
-		e.delay_ns = i;
-		stat_event_add(&e);
-	}
+	for (unsigned i = 0; i < 3000; i++)
+		moved(i % CPU_MAX, i % 100 == 99, !(i % 2), i);
 	/* the newest three, oldest first */
 	ask("/heighliner/log,3");
-	assert_non_null(strstr(reply, "\"next\":3000,\"first\":2997,"
-				      "\"count\":3"));
-	assert_non_null(strstr(reply, "\"delay_ns\":[2997,2998,2999]"));
+	snprintf(want, sizeof(want), "\"next\":%lu,\"first\":%lu,\"count\":3",
+		 (unsigned long)begun + 3000, (unsigned long)begun + 2997);
+	assert_non_null(strstr(reply, want));
+	assert_non_null(strstr(reply, "\"saw_ns\":[2997,2998,2999]"));
 	assert_non_null(strstr(reply, "\"cpu\":[437,438,439]"));
 	assert_non_null(strstr(reply, "\"vm\":[\"\",\"web, the 1st\",\"\"]"));
 	assert_non_null(strstr(reply, "\"reason\":[\"delay\",\"delay\","));
 	/* two before event 2500 */
-	ask("/heighliner/log,2,2500");
-	assert_non_null(strstr(reply, "\"delay_ns\":[2498,2499]"));
+	snprintf(request, sizeof(request), "/heighliner/log,2,%lu",
+		 (unsigned long)begun + 2500);
+	ask(request);
+	assert_non_null(strstr(reply, "\"saw_ns\":[2498,2499]"));
+	/* about a cpu: the last time, and the time before that */
+	ask("/heighliner/log,2,1000000,439");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2487,2999]"));
+	/* about a VM, by its name in either form and by its UUID */
+	ask("/heighliner/log,2,1000000,batch\x1b\xc3\xbc");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2899,2999]"));
+	ask("/heighliner/log,1,1000000,batch%1B%C3%BC");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2999]"));
+	ask("/heighliner/log,2,1000000,00000000-0000-0000-0000-000000000005");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2899,2999]"));
+	ask("/heighliner/log,2,1000000,web, the 1st");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2996,2998]"));
+	assert_non_null(
+	    strstr(ask("/heighliner/log,2,1000000,we"), "\"count\":0"));
 	/* a page is whole JSON however many are asked for */
 	ask("/heighliner/log,1000000");
 	assert_string_equal(reply + strlen(reply) - 3, "]}}");
 	/* too old */
-	assert_non_null(strstr(ask("/heighliner/log,5,100"), "\"count\":0"));
+	snprintf(request, sizeof(request), "/heighliner/log,5,%lu",
+		 (unsigned long)begun + 100);
+	assert_non_null(strstr(ask(request), "\"count\":0"));
 }
 
 static void test_reload(void **state)
@@ -398,13 +434,10 @@ static void test_reload(void **state)
 
 static void test_hostctl(void **state)
 {
-	struct stat_event e = {
-		.vm = 0, .from_vm = 5, .cpu = 2, .reason = REASON_HELD
-	};
 	char *out;
 
 	(void)state;
-	stat_event_add(&e);
+	moved(2, true, true, 2000);
 	out = hostctl(0, NULL, NULL);
 	assert_non_null(strstr(out, "web, the 1st  latency-critical  500us  "
 				    "10ns  500us  500us  NO   2/1-4  1-2  "));
@@ -430,7 +463,12 @@ static void test_hostctl(void **state)
 	assert_non_null(strstr(out, "web, the 1st  hold-full       7\n"));
 	out = hostctl(0, "log", NULL);
 	assert_non_null(
-	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  held"));
+	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  delay"));
+	out = hostctl(0, "why", "2");
+	assert_non_null(strstr(out,
+			       " ago cpu 2 went from batch\\x1B\xc3\xbc to "
+			       "web, the 1st: a frame had waited 2.00us, "
+			       "limit 1.00us; web, the 1st owned 0 of "));
 	out = hostctl(0, "info", NULL);
 	assert_non_null(strstr(out, "cpus managed       3\n"));
 	assert_non_null(strstr(out, "backend            ksched\n"));
@@ -451,24 +489,46 @@ static void test_hostctl(void **state)
 /* All of a long log, in as many pages as it takes, in order. */
 static void test_hostctl_log(void **state)
 {
-	struct stat_event e = { .vm = 0, .from_vm = VM_NONE };
+	const unsigned kept = WHY_MAX - 1;
 	char *out, *line;
 
 	(void)state;
-	for (unsigned i = 0; i < 2000; i++) {
-		e.cpu = (uint16_t)(i % 500);
-		stat_event_add(&e);
-	}
+	for (unsigned i = 0; i < 2000; i++)
+		moved(i % 500, false, true, 0);
 	out = hostctl(0, "log", "5000");
-	assert_int_equal(count(out, "web, the 1st/0"), STAT_LOG_MAX - 1);
+	assert_int_equal(count(out, "web, the 1st/0"), kept);
 	line = strchr(out, '\n') + 1;
-	for (unsigned i = 2000 - (STAT_LOG_MAX - 1); i < 2000; i++) {
+	for (unsigned i = 2000 - kept; i < 2000; i++) {
 		unsigned cpu = 0;
 
 		assert_int_equal(sscanf(line, "%*s %u", &cpu), 1);
 		assert_int_equal(cpu, i % 500);
 		line = strchr(line, '\n') + 1;
 	}
+}
+
+/* What is asked about whom, and what is said; the trace is as the test before
+ * left it: cpus 0 to 499 went to web, again and again. */
+static void test_hostctl_why(void **state)
+{
+	char *out;
+
+	(void)state;
+	out = hostctl(0, "why", "web, the 1st");
+	assert_int_equal(count(out, "\n"), 20);
+	assert_int_equal(count(out, " went to web, the 1st: "), 20);
+	assert_non_null(strstr(out, " ago cpu 499 went"));
+	out = hostctl(0, "why", "7");
+	assert_int_equal(count(out, " ago cpu 7 went to web, the 1st: "), 2);
+	out = hostctl(0, "why", "batch\x1b\xc3\xbc");
+	assert_string_equal(out, "batch\\x1B\xc3\xbc neither gained nor lost a "
+				 "cpu in the decisions hostd remembers\n");
+	out = hostctl(1, "why", "nobody");
+	assert_string_equal(out, "hostctl: there is no VM called 'nobody'\n");
+	out = hostctl(1, "why", "511");
+	assert_string_equal(out, "hostctl: cpu 511 is not managed\n");
+	out = hostctl(1, "why", NULL);
+	assert_non_null(strstr(out, "why takes a VM or a cpu"));
 }
 
 int main(void)
@@ -482,6 +542,7 @@ int main(void)
 		cmocka_unit_test_setup(test_reload, fill),
 		cmocka_unit_test_setup(test_hostctl, fill),
 		cmocka_unit_test_setup(test_hostctl_log, fill),
+		cmocka_unit_test_setup(test_hostctl_why, fill),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
