@@ -4,8 +4,8 @@
  *
  * Theory of operation: DPDK runs one thread a client; each command below reads
  * stat_hostd as it is (its one writer goes on meanwhile, see stat.h) and fills
- * a dictionary or array. Only reload changes anything, and only through the
- * function hostd gave.
+ * a dictionary or array. Only reload and record change anything: the first
+ * through the function hostd gave, the second as record.h says.
  *
  * Limits of DPDK 22.11 kept here: keys are [A-Za-z0-9_/]; a string has 127
  * bytes of ASCII; an answer has 16 KiB, and what is beyond is silently left
@@ -14,7 +14,6 @@
 #include "control.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <rte_telemetry.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 
 #include "hl/clock.h"
 #include "name.h"
+#include "record.h"
 #include "stat.h"
 #include "why_row.h"
 
@@ -55,16 +55,6 @@ static const char *vm_handle(uint16_t vm, char *buf, size_t size)
 	if (vm < VM_MAX && !name_to_wire(stat_hostd.vm[vm].name, buf, size))
 		snprintf(buf, size, "%s", stat_hostd.vm[vm].uuid);
 	return buf;
-}
-
-/* At most so many bytes of JSON: DPDK escapes " and \ by one byte each. */
-static size_t json_bytes(const char *s)
-{
-	size_t n = 3; /* quotes and comma */
-
-	for (; *s; s++)
-		n += *s == '"' || *s == '\\' ? 2 : 1;
-	return n;
 }
 
 /* A number up to @max at @s; *rest is what follows it and a comma. */
@@ -178,7 +168,7 @@ static int list_vms(const char *params, bool running, tel *d)
 			skip--;
 			continue;
 		}
-		bytes += json_bytes(vm_handle(i, name, sizeof(name)));
+		bytes += name_json_bytes(vm_handle(i, name, sizeof(name)));
 		if (bytes > PAGE_BYTES ||
 		    rte_tel_data_add_array_string(d, name) < 0)
 			break;
@@ -403,51 +393,6 @@ static int cmd_cpu(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-/* Bytes of JSON one event takes at most. */
-static size_t log_bytes(const struct why_event *e)
-{
-	char text[STRING_MAX];
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < WHY_COLUMNS; i++) {
-		const struct why_column *c = &why_columns[i];
-
-		if (c->is_text)
-			bytes += json_bytes(why_text(e, c, text, sizeof(text)));
-		else
-			bytes +=
-			    (size_t)snprintf(text, sizeof(text), "%" PRIu64 ",",
-					     why_number(e, c, UINT64_MAX));
-	}
-	return bytes;
-}
-
-/*
- * log_page() - The newest events before number @end, as many as fit
- * @who: what they must be about; NULL: anything
- * @out: newest first
- * @first: out: the oldest that was looked at
- */
-static unsigned log_page(uint64_t end, uint64_t wanted, const char *who,
-			 struct why_event *out, uint64_t *first)
-{
-	size_t bytes = 0;
-	unsigned n = 0;
-
-	*first = end;
-	while (n < LOG_PAGE && n < wanted && *first &&
-	       why_get(*first - 1, &out[n])) {
-		if (!who || why_about(&out[n], who)) {
-			bytes += log_bytes(&out[n]);
-			if (bytes > PAGE_BYTES)
-				break;
-			n++;
-		}
-		--*first;
-	}
-	return n;
-}
-
 static void log_column(tel *list, const struct why_column *c,
 		       const struct why_event *page, unsigned n)
 {
@@ -477,7 +422,10 @@ static int cmd_log(const char *cmd, const char *who, tel *d)
 		return -EINVAL;
 	if (who && !number(who, UINT64_MAX, &end, &who))
 		return -EINVAL;
-	n = log_page(end < next ? end : next, wanted, who, page, &first);
+	if (wanted > LOG_PAGE)
+		wanted = LOG_PAGE;
+	n = why_page(end < next ? end : next, (unsigned)wanted, who, PAGE_BYTES,
+		     page, &first);
 	for (unsigned i = 0; i < WHY_COLUMNS; i++) {
 		list[i] = rte_tel_data_alloc();
 		if (!list[i]) {
@@ -526,6 +474,47 @@ static int cmd_reload(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
+/* "start,SECONDS,PATH", the path in wire form. */
+static int start_recording(const char *params)
+{
+	char path[3 * RECORD_PATH_MAX];
+	const char *rest = NULL;
+	uint64_t seconds;
+
+	if (strncmp(params, "start,", 6) ||
+	    !number(params + 6, RECORD_S_MAX, &seconds, &rest) || !rest)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "%s", rest);
+	name_from_wire(path);
+	return record_start(path, (unsigned)seconds);
+}
+
+static int cmd_record(const char *cmd, const char *params, tel *d)
+{
+	static const char *const state[] = { [RECORD_NEVER] = "never",
+					     [RECORD_RUNS] = "runs",
+					     [RECORD_DONE] = "done" };
+	struct record_status r;
+	int err = 0;
+
+	(void)cmd;
+	if (params && !strcmp(params, "stop"))
+		record_stop();
+	else if (params)
+		err = start_recording(params);
+	record_get(&r);
+	rte_tel_data_start_dict(d);
+	add_num(d, "errno", (uint64_t)-err);
+	add_text(d, "state", state[r.state]);
+	add_text(d, "path", r.path);
+	add_num(d, "failed", (uint64_t)r.err);
+	add_num(d, "ran_ns", r.ran_ns);
+	add_num(d, "bytes", r.bytes);
+	add_num(d, "skipped", r.skipped);
+	add_num(d, "lost", r.lost);
+	return 0;
+}
+
 static const struct {
 	const char *cmd;
 	telemetry_cb fn;
@@ -543,6 +532,8 @@ static const struct {
 	{ "/heighliner/cpu", cmd_cpu, "One cpu. Parameters: its number" },
 	{ "/heighliner/log", cmd_log,
 	  "Last decisions. Parameters: N, before which, about whom" },
+	{ "/heighliner/record", cmd_record,
+	  "Recording. Parameters: none, start,SECONDS,PATH or stop" },
 	{ "/heighliner/reload", cmd_reload, "Read the configuration again" },
 };
 

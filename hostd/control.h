@@ -14,6 +14,8 @@
  *				event number BEFORE, about VM or cpu WHO), as
  *				many as fit, as columns; "first" is the oldest
  *				that was looked at
+ *	/heighliner/record[,start,SECONDS,PATH|,stop]	how the recording
+ *				goes, after that was done; "errno" says why not
  *	/heighliner/reload	read the configuration again
  *
  * All values are plain numbers in ns or counts, or names in wire form

@@ -28,6 +28,7 @@
 #include "owners.h"
 #include "policy/snapshot.h"
 #include "publish.h"
+#include "record.h"
 #include "sense.h"
 #include "stat.h"
 #include "vhost/eal.h"
@@ -258,11 +259,14 @@ static void decide(struct loop *l, uint64_t now_ns)
 	l->decide_ns = now_ns + l->set.interval_ns;
 	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf,
 		       l->conf.board, now_ns);
+	l->plan.count = l->plan.bar_cnt = 0;
+	if (l->set.act)
+		l->set.policy->decide(l->state[policy_index(l->set.policy)],
+				      &l->snap, &l->plan);
+	record_look(&l->snap, &l->plan, l->set.interval_ns,
+		    l->set.policy->name);
 	if (!l->set.act)
 		return;
-	l->plan.count = l->plan.bar_cnt = 0;
-	l->set.policy->decide(l->state[policy_index(l->set.policy)], &l->snap,
-			      &l->plan);
 	if (l->plan.count)
 		act_on(l);
 	stat_hostd.decisions++;
@@ -278,6 +282,7 @@ static void take_settings(struct loop *l, const struct settings *set)
 		memset(l->state[policy_index(set->policy)], 0,
 		       set->policy->state_bytes);
 	l->set = *set;
+	record_again();
 	sw_set(l->conf.sw, &set->sw);
 	owners_set(&l->owners, &set->managed, &set->floor);
 	for (unsigned i = 0; i < l->conf.topo->cpu_cnt; i++)

@@ -76,3 +76,44 @@ const char *why_text(const struct why_event *e, const struct why_column *c,
 		name_to_wire(n->uuid, buf, size);
 	return buf;
 }
+
+/* json_bytes() - What one event takes at most. */
+static size_t json_bytes(const struct why_event *e)
+{
+	char text[3 * VM_NAME_MAX];
+	size_t bytes = 0;
+	uint64_t n;
+
+	for (const struct why_column *c = why_columns;
+	     c < why_columns + WHY_COLUMNS; c++) {
+		if (c->is_text) {
+			why_text(e, c, text, sizeof(text));
+			bytes += name_json_bytes(text);
+			continue;
+		}
+		bytes += sizeof("1,") - 1;
+		for (n = why_number(e, c, UINT64_MAX); n > 9; n /= 10)
+			bytes++;
+	}
+	return bytes;
+}
+
+unsigned why_page(uint64_t end, unsigned wanted, const char *who, size_t bytes,
+		  struct why_event *out, uint64_t *first)
+{
+	unsigned n = 0;
+	size_t took;
+
+	*first = end;
+	while (n < wanted && *first && why_get(*first - 1, &out[n])) {
+		if (!who || why_about(&out[n], who)) {
+			took = json_bytes(&out[n]);
+			if (took > bytes)
+				break;
+			bytes -= took;
+			n++;
+		}
+		--*first;
+	}
+	return n;
+}

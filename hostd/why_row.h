@@ -36,4 +36,17 @@ uint64_t why_number(const struct why_event *e, const struct why_column *c,
 const char *why_text(const struct why_event *e, const struct why_column *c,
 		     char *buf, size_t size);
 
+/*
+ * why_page() - The newest events before number @end, as many as fit
+ * @wanted: not more than so many
+ * @who: as in why_about(); NULL: anything
+ * @bytes: of JSON, in all columns together
+ * @out: newest first
+ * @first: out: the oldest that was looked at
+ *
+ * Return: how many.
+ */
+unsigned why_page(uint64_t end, unsigned wanted, const char *who, size_t bytes,
+		  struct why_event *out, uint64_t *first);
+
 #endif

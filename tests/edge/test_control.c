@@ -9,13 +9,18 @@
 #include "control.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <rte_eal.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,7 +28,9 @@
 #include "hl/clock.h"
 #include "hostctl_cmd.h"
 #include "hostctl_sock.h"
+#include "record.h"
 #include "stat.h"
+#include "tests/sim/replay_read.h"
 #include "why.h"
 
 static char dir[] = "/tmp/test_control.XXXXXX";
@@ -278,12 +285,15 @@ static char *hostctl(int want_rc, const char *a, const char *b)
 {
 	static char text[1 << 20];
 	char name[] = "hostctl", opt[] = "--socket", one[200], two[200];
-	char *argv[] = { name, opt, sock_path, one, two, NULL };
+	char seconds[] = "1"; /* for `record FILE` */
+	char *argv[] = { name, opt, sock_path, one, two, seconds, NULL };
+	bool third = b && !strcmp(a, "record");
 	FILE *f = fmemopen(text, sizeof(text), "w");
 
 	snprintf(one, sizeof(one), "%s", a ? a : "");
 	snprintf(two, sizeof(two), "%s", b ? b : "");
-	assert_int_equal(hostctl_run(3 + !!a + !!b, argv, f, f), want_rc);
+	assert_int_equal(hostctl_run(3 + !!a + !!b + third, argv, f, f),
+			 want_rc);
 	fclose(f);
 	return text;
 }
@@ -531,6 +541,151 @@ static void test_hostctl_why(void **state)
 	assert_non_null(strstr(out, "why takes a VM or a cpu"));
 }
 
+/* --- recordings --------------------------------------------------------------
+ */
+
+static struct snapshot seen;
+static volatile bool looking;
+
+/* The poll thread: a look every 200 us, in which one VM's vcpu has run on. */
+static void *look(void *arg)
+{
+	static const struct plan none;
+	const struct timespec pause = { .tv_nsec = 200000 };
+
+	(void)arg;
+	while (looking) {
+		seen.now_ns = clock_now_ns();
+		seen.vcpu[0].ran_ns++;
+		seen.changed[0] = 0;
+		seen.changed_cnt = 1;
+		record_look(&seen, &none, 20000, "slo");
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int start_looking(void **state)
+{
+	static pthread_t thread;
+
+	fill(state);
+	memset(&seen, 0, sizeof(seen));
+	seen.cpu_cnt = seen.vm_cnt = seen.vcpu_cnt = 1;
+	seen.vm[0] = (struct vm_view){ .present = true,
+				       .class = VM_CLASS_LATENCY_CRITICAL,
+				       .vcpu_cnt = 1,
+				       .node = NODE_NONE };
+	looking = true;
+	*state = &thread;
+	return pthread_create(&thread, NULL, look, NULL);
+}
+
+static int stop_looking(void **state)
+{
+	looking = false;
+	return pthread_join(*(pthread_t *)*state, NULL);
+}
+
+/* read_back() - Looks in the file; it must be whole or @cut, and good. */
+static unsigned read_back(const char *path, bool cut)
+{
+	static struct replay_file file;
+	FILE *f = fopen(path, "r");
+	int n;
+
+	assert_non_null(f);
+	assert_int_equal(replay_open(&file, f), 0);
+	while ((n = replay_next(&file)) == 1)
+		assert_string_equal(file.name[0], "web, the 1st");
+	fclose(f);
+	assert_string_equal(file.error, "");
+	assert_int_equal(n, 0);
+	assert_int_equal(file.cut, cut);
+	return (unsigned)file.looks;
+}
+
+static void test_record(void **state)
+{
+	char path[100], request[200], *out;
+	struct rlimit limit;
+	struct stat st;
+	rlim_t old;
+
+	(void)state;
+	assert_non_null(
+	    strstr(ask("/heighliner/record"), "\"state\":\"never\""));
+	snprintf(path, sizeof(path), "%s/a,b \xc3\xbc.rec", dir);
+	out = hostctl(0, "record", path); /* 1 s, see below */
+	assert_non_null(strstr(out, "/a,b \xc3\xbc.rec: 1.0"));
+	assert_null(strstr(out, "left out"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_true(read_back(path, false) > 100);
+	/* not over a file that is there */
+	out = hostctl(1, "record", path);
+	assert_non_null(strstr(out, ".rec: File exists\n"));
+	/* one at a time; and ended before its time */
+	snprintf(request, sizeof(request),
+		 "/heighliner/record,start,3600,%s/b.rec", dir);
+	assert_non_null(strstr(ask(request), "\"errno\":0,\"state\":\"runs\""));
+	snprintf(path, sizeof(path), "%s/c.rec", dir);
+	out = hostctl(1, "record", path);
+	assert_non_null(strstr(out, "it is recording already\n"));
+	assert_int_not_equal(stat(path, &st), 0);
+	assert_non_null(
+	    strstr(ask("/heighliner/record,stop"), "\"state\":\"done\""));
+	snprintf(path, sizeof(path), "%s/b.rec", dir);
+	read_back(path, false);
+	/* the disk takes no more: said so, and what there is can be read */
+	snprintf(path, sizeof(path), "%s/d.rec", dir);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	old = limit.rlim_cur;
+	limit.rlim_cur = 5000;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	out = hostctl(1, "record", path);
+	limit.rlim_cur = old;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_non_null(
+	    strstr(out, "the recording ended early: File too large\n"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 5000);
+	assert_true(read_back(path, true) > 10);
+}
+
+static void test_record_refused(void **state)
+{
+	static const struct {
+		const char *params, *want;
+	} refused[] = {
+		{ "start", "\"errno\":22" },
+		{ "start,", "\"errno\":22" },
+		{ "start,5", "\"errno\":22" },
+		{ "start,0,/tmp/hl-none", "\"errno\":22" },
+		{ "start,3601,/tmp/hl-none", "\"errno\":22" },
+		{ "start,x,/tmp/hl-none", "\"errno\":22" },
+		{ "start,5,relative", "\"errno\":22" },
+		{ "start,5,/nonexistent/a", "\"errno\":2," },
+		{ "begin", "\"errno\":22" },
+		{ "stop", "\"errno\":0" },
+	};
+	char request[200];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(request, sizeof(request), "/heighliner/record,%s",
+			 refused[i].params);
+		if (!strstr(ask(request), refused[i].want))
+			fail_msg("%s: %s", refused[i].params, reply);
+	}
+	assert_non_null(strstr(hostctl(1, "record", "/nonexistent/a"),
+			       "no such directory"));
+	assert_non_null(strstr(hostctl(1, "record", NULL), "record takes a"));
+	assert_non_null(
+	    strstr(hostctl(1, "record", "/tmp/"), "record takes a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +698,9 @@ int main(void)
 		cmocka_unit_test_setup(test_hostctl, fill),
 		cmocka_unit_test_setup(test_hostctl_log, fill),
 		cmocka_unit_test_setup(test_hostctl_why, fill),
+		cmocka_unit_test_setup_teardown(test_record, start_looking,
+						stop_looking),
+		cmocka_unit_test_setup(test_record_refused, fill),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
