@@ -162,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start(&in);
 		for (unsigned step = 0; in.left && step < 64; step++) {
 			change(&in);
-			p.count = 0;
+			p.count = p.bar_cnt = 0;
 			ops->decide(state, &snap, &p);
 			if (rules_broken(ops, &snap, &p))
 				abort();

@@ -206,7 +206,7 @@ const char *scene_decide(const struct policy_ops *ops, void *state,
 {
 	static struct plan p;
 
-	p.count = 0;
+	p.count = p.bar_cnt = 0;
 	ops->decide(state, s, &p);
 	return scene_plan(&p);
 }

@@ -218,6 +218,7 @@ static void walk(const struct policy_ops *ops, unsigned seed)
 	for (unsigned i = 0; i < STEPS; i++) {
 		step();
 		p.count = again.count = other.count = 0;
+		p.bar_cnt = again.bar_cnt = other.bar_cnt = 0;
 		ops->decide(state[0], &snap, &p);
 		if (below(2))
 			ops->decide(state[2], &snap, &other);

@@ -206,7 +206,7 @@ static void decide(void)
 	static struct owners_changed changed;
 	static struct plan p;
 
-	p.count = 0;
+	p.count = p.bar_cnt = 0;
 	if (sensor) {
 		policy_slo.decide(state, &snap, &p);
 	} else {
