@@ -132,6 +132,7 @@ void publish_vm_reset(uint16_t vm)
 
 	memset(&st->view, 0, sizeof(st->view));
 	memset(&st->port, 0, sizeof(st->port));
+	memset(&st->bar, 0, sizeof(st->bar));
 	hist_reset(&st->delay);
 	hist_reset(&st->window[0]);
 	hist_reset(&st->window[1]);
