@@ -9,7 +9,6 @@ UNIT_SRCS_owners := hostd/owners.c
 UNIT += budget
 UNIT_SRCS_budget := hostd/policy/budget.c
 UNIT += pick
-UNIT += pick_model
 UNIT_SRCS_pick := $(POLICY_SRCS) $(SCENE_SRCS)
 UNIT += pick_model
 UNIT_SRCS_pick_model := $(POLICY_SRCS)
