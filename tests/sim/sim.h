@@ -19,6 +19,7 @@
 
 #define SIM_VM_MAX   256
 #define SIM_CPU_MAX  256
+#define SIM_VCPU_MAX 2048
 #define SIM_NAME_MAX 24
 #define SIM_CLASSES  2 /* indices: enum vm_class */
 
