@@ -1,0 +1,5 @@
+# models of what users have today, for the simulator
+UNIT += sim_models
+UNIT_SRCS_sim_models := $(POLICY_SRCS) $(wildcard tests/sim/model_*.c) \
+	tests/unit/scene.c
+UNIT_LIBS_sim_models := -lm
