@@ -70,11 +70,15 @@ struct sim_policy {
 	/* SIM_OWN: a decision every so often. One that finds nothing changed
 	 * and nobody waiting is put off, by at most SIM_CALM_NS. */
 	uint64_t interval_ns;
+	/* Needs so long to learn; 0: the scenario's warm-up will do. */
+	uint64_t warmup_ns;
 	/* SIM_SHARES: what a latency-critical VM weighs beside a best-effort
 	 * one of the same weight; 0 means 1. */
 	uint32_t lc_weight;
-	bool be_idle;  /* SIM_SHARES: best-effort only when nobody else wants */
-	bool costless; /* moves take effect at once and nothing else costs */
+	bool be_idle; /* SIM_SHARES: best-effort only when nobody else wants */
+	/* Tells the policy of each answer of a latency-critical VM, or NULL.
+	 * @state: what decide() gets */
+	void (*answered)(void *state, uint16_t vm, uint64_t response_ns);
 };
 
 #define SIM_CALM_NS 1000000ull
@@ -112,8 +116,8 @@ struct sim_result {
 	unsigned vm_cnt;
 	struct sim_class_result class[SIM_CLASSES];
 	struct sim_vm_result vm[SIM_VM_MAX];
-	/* cpu-seconds latency-critical VMs cost everybody else: owned ones,
-	 * or, where nothing is owned, used ones */
+	/* cpu-seconds latency-critical VMs cost everybody else: cpus they own,
+	 * and what they use of others */
 	double lc_cpu_s;
 	uint64_t moves;		/* cpus that changed owner */
 	uint64_t decisions;	/* calls of decide() */
