@@ -358,7 +358,7 @@ static bool beats(const struct sim *s, const struct cpu *c,
 {
 	if (v->rank != cur->rank)
 		return v->rank < cur->rank;
-	return !c->starting && v->turn < cur->turn &&
+	return v->turn < cur->turn &&
 	       s->now_ns - c->turn_ns >= s->cost.wakeup_ns;
 }
 
@@ -438,6 +438,10 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
 
+	if (v->cpu != CPU_NONE) { /* others went on while it slept */
+		cpu_charge(s, &s->cpu[v->cpu]);
+		leave(&s->cpu[v->cpu], v);
+	}
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
 	vm->ready++;
@@ -451,9 +455,12 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 void vcpu_halt(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
+	struct cpu *c = &s->cpu[v->cpu];
 	bool was_ready = v->run == VCPU_RUN_READY;
+	int64_t least = c->turn[v->rank];
 
-	cpu_remove(s, &s->cpu[v->cpu], v);
+	cpu_remove(s, c, v);
+	v->turn += least; /* it stays where it stood; see vcpu_wake() */
 	if (was_ready) {
 		v->waited_ns += s->now_ns - v->since_ns;
 		vm->ready--;
