@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpulist.h"
@@ -17,8 +16,6 @@
 #include "hostctl_view.h"
 #include "hostctl_table.h"
 #include "name.h"
-
-#define LOG_EVER 1024 /* decisions hostd keeps */
 
 static char *time_of(const struct answer *a, const char *key, char *buf)
 {
@@ -277,83 +274,6 @@ int show_cpus(struct ctl *c, const char *arg)
 	}
 	view_end(c, &p, rc ? NULL : "rlrrlrrr");
 	answer_free(list);
-	return rc;
-}
-
-static void log_row(FILE *f, const struct answer *log, size_t i)
-{
-	char a[TEXT_MAX], b[TEXT_MAX];
-
-	human_time(answer_num_at(log, "age_ns", i), a, sizeof(a));
-	answer_text_at(log, "from", i, b);
-	fprintf(f, "%s\t%" PRIu64 "\t%s", a, answer_num_at(log, "cpu", i),
-		*b ? b : "-");
-	if (*answer_text_at(log, "vm", i, a))
-		fprintf(f, "\t%s/%" PRIu64, a, answer_num_at(log, "vcpu", i));
-	else
-		fputs("\t-", f);
-	fprintf(f, "\t%s", answer_text_at(log, "reason", i, a));
-	human_time(answer_num_at(log, "delay_ns", i), a, sizeof(a));
-	human_time(answer_num_at(log, "ready_ns", i), b, sizeof(b));
-	fprintf(f, "\t%s\t%s\n", a, b);
-}
-
-/* The log comes in pages, newest first. Return: 0, or 1. */
-static int log_pages(struct ctl *c, uint64_t wanted, struct answer **pages,
-		     unsigned *cnt)
-{
-	uint64_t before = INT64_MAX, had = 0, n;
-	struct answer *page;
-	char arg[64];
-
-	while (had < wanted && before && *cnt < LOG_EVER) {
-		snprintf(arg, sizeof(arg), "%" PRIu64 ",%" PRIu64, wanted - had,
-			 before);
-		page = answer_ask(c, ANSWER_RECORD, "log", arg, ASK_S);
-		if (!page)
-			return 1;
-		pages[(*cnt)++] = page;
-		n = answer_num(page, "count");
-		if (!n || answer_num(page, "first") >= before)
-			break;
-		had += n;
-		before = answer_num(page, "first");
-	}
-	return 0;
-}
-
-int show_log(struct ctl *c, const char *arg)
-{
-	struct answer *pages[LOG_EVER];
-	uint64_t wanted = 20, rows = 0;
-	unsigned cnt = 0;
-	struct view p;
-	char *end;
-	int rc;
-
-	if (arg) {
-		wanted = strtoull(arg, &end, 10);
-		if (*arg < '0' || *arg > '9' || *end)
-			return complain(c, "log takes a number, as in: "
-					   "hostctl log 50");
-	}
-	rc = log_pages(c, wanted < LOG_EVER ? wanted : LOG_EVER, pages, &cnt);
-	if (view_begin(c, &p, "AGO\tCPU\tFROM\tTO\tWHY\tDELAY\tREADY\n")) {
-		rc = 1;
-		goto out_free;
-	}
-	for (unsigned i = cnt; i--;) {
-		size_t n = answer_count(pages[i], "age_ns");
-
-		for (size_t row = 0; row < n; row++, rows++)
-			log_row(p.f, pages[i], row);
-	}
-	view_end(c, &p, rc || !rows ? NULL : "rrlllrr");
-	if (!rc && !rows)
-		fputs("no cpu has moved\n", c->out);
-out_free:
-	while (cnt)
-		answer_free(pages[--cnt]);
 	return rc;
 }
 

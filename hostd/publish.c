@@ -9,9 +9,11 @@
 
 #include <string.h>
 
+#include "hl/clock.h"
 #include "stat.h"
 
 static uint64_t window_end_ns;
+static uint64_t look_ns; /* when publish() was called last */
 
 static void publish_windows(const struct snapshot *s)
 {
@@ -31,6 +33,18 @@ static void publish_windows(const struct snapshot *s)
 	}
 }
 
+/* Cpus in use since the look before, in thousandths; its vcpus may have been
+ * replaced meanwhile. */
+static uint32_t used_permille(const struct snapshot *s,
+			      const struct stat_vm *st, uint64_t ran_ns)
+{
+	uint64_t past_us = (s->now_ns - look_ns) / NSEC_PER_USEC;
+
+	if (!past_us || ran_ns < st->ran_ns)
+		return 0;
+	return (uint32_t)((ran_ns - st->ran_ns) / past_us);
+}
+
 static void publish_vm(const struct snapshot *s, uint16_t vm)
 {
 	const struct vm_view *view = &s->vm[vm];
@@ -45,6 +59,7 @@ static void publish_vm(const struct snapshot *s, uint16_t vm)
 			waited_ns += vcpu_waited_ns(s, slot);
 		}
 	}
+	st->used_permille = used_permille(s, st, ran_ns);
 	st->ran_ns = ran_ns;
 	st->waited_ns = waited_ns;
 	st->view = *view;
@@ -108,6 +123,7 @@ void publish(const struct snapshot *s, const struct port_list *ports)
 	publish_ports(s, ports);
 	for (unsigned i = 0; i < s->cpu_cnt; i++)
 		publish_cpu(s, (uint16_t)i);
+	look_ns = s->now_ns;
 }
 
 void publish_vm_reset(uint16_t vm)
@@ -122,6 +138,7 @@ void publish_vm_reset(uint16_t vm)
 	st->port_up = false;
 	st->gained = st->lost = st->moves_failed = 0;
 	st->ran_ns = st->waited_ns = 0;
+	st->used_permille = 0;
 	memset(&st->share, 0, sizeof(st->share));
 	memset(st->share_was, 0, sizeof(st->share_was));
 }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stat.c - what hostd counts and shows: the one table, and its event ring
+ * stat.c - what hostd counts and shows: the one table
  *
  * The poll thread writes, the telemetry threads read at any time; see stat.h.
- * The ring is a sequence without end of which the last STAT_LOG_MAX are kept.
- * A reader copies an entry first and then asks whether the writer can have
- * reached it meanwhile; so a torn entry is never shown.
  */
 #include "stat.h"
 
@@ -26,28 +23,4 @@ uint64_t stat_share_ppm(const struct stat_vm *vm)
 	if (!ran_ns || owned_ns > ran_ns)
 		return ran_ns ? 1000000 : 0;
 	return (uint64_t)((double)owned_ns * 1e6 / (double)ran_ns);
-}
-
-void stat_event_add(const struct stat_event *e)
-{
-	uint64_t n = stat_hostd.log_next;
-
-	/* the former log_next is seen before this entry begins to change */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	stat_hostd.log[n % STAT_LOG_MAX] = *e;
-	__atomic_store_n(&stat_hostd.log_next, n + 1, __ATOMIC_RELEASE);
-}
-
-bool stat_event_get(uint64_t n, struct stat_event *out)
-{
-	uint64_t next = __atomic_load_n(&stat_hostd.log_next, __ATOMIC_ACQUIRE);
-
-	if (n >= next)
-		return false;
-	*out = stat_hostd.log[n % STAT_LOG_MAX];
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	/* The entry of number n is written again, from the moment log_next is
-	 * n + STAT_LOG_MAX, before log_next moves on. */
-	next = __atomic_load_n(&stat_hostd.log_next, __ATOMIC_RELAXED);
-	return next < n + STAT_LOG_MAX;
 }

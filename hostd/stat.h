@@ -23,7 +23,6 @@
 #include "vhost/port.h"
 
 #define STAT_WINDOW_NS (10 * 1000000000ull) /* delays shown: last 10..20 s */
-#define STAT_LOG_MAX   1024 /* decisions kept for `hostctl log` */
 
 /* (agents) A VM's agent, as seen last; all 0 without a channel. */
 struct stat_agent {
@@ -53,6 +52,7 @@ struct stat_vm {
 	uint64_t gained, lost; /* cpus */
 	uint64_t moves_failed;
 	uint64_t ran_ns;	 /* cpu time of its vcpus while watched */
+	uint32_t used_permille;	 /* cpus it used between the last two looks */
 	uint64_t waited_ns;	 /* ready wait, summed over its vcpus */
 	struct stat_share share; /* since the VM came */
 	struct stat_share share_was[2]; /* one and two STAT_WINDOW_NS ago */
@@ -67,15 +67,6 @@ struct stat_cpu {
 	uint64_t since_ns;
 	uint64_t moves;
 	uint16_t reason; /* of the last change */
-};
-
-/* One decision carried out; a ring of the last STAT_LOG_MAX. */
-struct stat_event {
-	uint64_t at_ns;
-	uint16_t cpu, vm, index; /* new owner; VM_NONE: nobody */
-	uint16_t from_vm;	 /* who lost it; VM_NONE: nobody */
-	uint16_t reason;
-	uint64_t delay_ns, ready_ns; /* of the VM that gained (or lost) it */
 };
 
 struct stat_all {
@@ -93,8 +84,6 @@ struct stat_all {
 	uint64_t grants_refused; /* plan lines that broke a rule */
 	struct hist move_ns;	 /* asked to done */
 	struct port_count uplink;
-	uint64_t log_next; /* events ever; the ring index is modulo */
-	struct stat_event log[STAT_LOG_MAX];
 	struct stat_cpu cpu[CPU_MAX];
 	struct stat_vm vm[VM_MAX];
 };
@@ -110,15 +99,5 @@ void stat_window(const struct stat_vm *vm, struct hist *out);
  * millionth parts that were on vcpus that owned a cpu; 0 when it did not run.
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
-
-/* stat_event_add() - Poll thread: append to the ring. */
-void stat_event_add(const struct stat_event *e);
-
-/*
- * stat_event_get() - Copy event number @n (0 is the first ever); any thread
- * Return: false when it is not there yet, or too old: the last
- * STAT_LOG_MAX - 1 can be had.
- */
-bool stat_event_get(uint64_t n, struct stat_event *out);
 
 #endif
