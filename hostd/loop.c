@@ -30,6 +30,7 @@
 #include "publish.h"
 #include "record.h"
 #include "sense.h"
+#include "sense_slo.h"
 #include "stat.h"
 #include "vhost/eal.h"
 #include "why.h"
@@ -328,6 +329,7 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 	if (!vm->present)
 		publish_vm_reset(slot);
 	*vm = *view;
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
 		      view->vcpu_cnt);
 	show_owners(l);
@@ -356,6 +358,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 		actuate_vcpu(l->conf.actuate, vcpu, VM_NONE, 0, 0, 0);
 	}
 	memset(vm, 0, sizeof(*vm));
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 }
 
 static void del_port(struct loop *l, struct port *p)
@@ -373,10 +376,13 @@ static void add_port(struct loop *l, struct port *p)
 {
 	const struct msg m = { .kind = MSG_PORT_REFUSED, .port = p };
 
-	if (l->ports.count < PORT_MAX && !sw_add(l->conf.sw, p))
-		l->ports.port[l->ports.count++] = p;
-	else
+	if (l->ports.count == PORT_MAX || sw_add(l->conf.sw, p)) {
 		tell(l, &m);
+		return;
+	}
+	l->ports.port[l->ports.count++] = p;
+	if (p->vm != VM_NONE)
+		sense_slo_set(&l->snap, p->vm, l->conf.sw, &l->ports);
 }
 
 static void handle(struct loop *l, struct msg *m)

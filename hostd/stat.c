@@ -8,10 +8,10 @@
 
 struct stat_all stat_hostd;
 
-void stat_window(const struct stat_vm *vm, struct hist *out)
+void stat_window(const struct stat_signal *signal, struct hist *out)
 {
-	*out = vm->window[0];
-	hist_merge(out, &vm->window[1]);
+	*out = signal->score.hist;
+	hist_merge(out, &signal->before);
 }
 
 uint64_t stat_share_ppm(const struct stat_vm *vm)
