@@ -175,6 +175,7 @@ static void sense_vm(struct sim *s, struct sim_vm *vm)
 static void sense(struct sim *s)
 {
 	s->snap->now_ns = s->now_ns;
+	s->snap->move_ns = s->cost.move_ns;
 	for (unsigned i = 0; i < s->vm_cnt; i++) {
 		struct sim_vm *vm = &s->vm[i];
 
