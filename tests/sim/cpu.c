@@ -331,8 +331,7 @@ static void begin(struct sim *s, struct cpu *c)
 	v->since_ns = s->now_ns;
 	v->extra_ns = cold_ns(s, v, c, v->ran_on);
 	v->ran_on = cpu_nr(s, c);
-	vm->ready--;
-	s->lc_waiting -= is_lc(vm);
+	vm_waits(s, vm, -1, 0);
 	host_changed(s, vm);
 	guest_run(s, v);
 }
@@ -376,8 +375,7 @@ static void ready_again(struct sim *s, struct vcpu *v)
 		return; /* it had not begun */
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
 	host_changed(s, vm);
 }
 
@@ -524,8 +522,7 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
 	host_changed(s, vm);
@@ -540,8 +537,7 @@ void vcpu_halt(struct sim *s, struct vcpu *v)
 	cpu_remove(s, &s->cpu[v->cpu], v);
 	if (was_ready) {
 		v->waited_ns += s->now_ns - v->since_ns;
-		vm->ready--;
-		s->lc_waiting -= is_lc(vm);
+		vm_waits(s, vm, -1, 0);
 	}
 	v->run = VCPU_RUN_HALTED;
 	v->since_ns = s->now_ns;
