@@ -241,6 +241,13 @@ static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
 	v->cpu = cpu_nr(s, c);
 	v->turn = c->turn[v->rank];
 	at = mean(s, c, v->rank, v->turn, &others);
+	if (owed < 0) {
+		/* Linux keeps a sleeper queued until it is owed nothing */
+		owed += (int64_t)((double)v->slept_ns * TURN_ONE /
+				  (others + mine));
+		owed = owed < 0 ? owed : 0;
+	}
+	v->slept_ns = 0;
 	if (others > 0)
 		v->turn +=
 		    (int64_t)(at - (double)owed * (others + mine) / others);
@@ -523,6 +530,7 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
 	vm_waits(s, vm, 1, 0);
+	v->slept_ns = s->now_ns - v->since_ns;
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
 	host_changed(s, vm);

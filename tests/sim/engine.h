@@ -68,6 +68,7 @@ struct vcpu {
 	int64_t due;		    /* in its queue's time */
 	uint64_t since_ns;	    /* when `run` began */
 	uint64_t ran_ns, waited_ns; /* sums of finished stretches */
+	uint64_t slept_ns;	    /* before it woke up */
 	uint64_t extra_ns;	    /* work that only warms caches */
 	uint64_t left_cpu_ns;	    /* the cpu's busy_ns when it left */
 	uint32_t req;		    /* what it works on, or REQ_NONE */
@@ -148,6 +149,7 @@ struct sim {
 	struct cpumask waits[RANKS]; /* cpus where such a one waits */
 	struct cpumask llc[SIM_CPU_MAX];
 	uint64_t waiting[SIM_VM_MAX / 64]; /* VMs where something waits */
+	uint64_t changed[SIM_VM_MAX / 64]; /* VMs to be looked at anew */
 	uint32_t lc_waiting; /* latency-critical ones among them */
 	/* memory.c */
 	uint32_t node_speed[NODE_MAX]; /* of 1024 */

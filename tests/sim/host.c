@@ -118,11 +118,12 @@ bool host_owns(const struct sim *s, const struct sim_vm *vm,
 
 void host_changed(struct sim *s, struct sim_vm *vm)
 {
+	uint16_t nr = vm_nr(s, vm);
 	uint64_t due_ns;
 
 	if (s->p->mode != SIM_OWN)
 		return;
-	snapshot_mark(s->snap, vm_nr(s, vm));
+	s->changed[nr / 64] |= 1ull << nr % 64;
 	if (!is_lc(vm) || !s->put_off)
 		return;
 	due_ns = s->decided_ns + s->p->interval_ns;
@@ -171,20 +172,40 @@ static void sense_vm(struct sim *s, struct sim_vm *vm)
 	}
 }
 
+/* grow_older() - Nothing of @vm has changed, but something of it waits. */
+static void grow_older(struct vm_view *view, uint64_t by_ns)
+{
+	if (view->ready_ns)
+		view->ready_ns += by_ns;
+	if (view->delay_ns)
+		view->delay_ns += by_ns;
+}
+
 /* sense() - Refresh what is not as it was, and what time alone changes. */
 static void sense(struct sim *s)
 {
 	struct snapshot *snap = s->snap;
+	uint64_t by_ns = s->now_ns - snap->now_ns;
 
 	snap->now_ns = s->now_ns;
-	for (unsigned i = 0; i < SIM_VM_MAX / 64; i++)
-		for (uint64_t w = s->waiting[i]; w; w &= w - 1)
-			snapshot_mark(
-			    snap,
-			    (uint16_t)(i * 64 + (unsigned)__builtin_ctzll(w)));
+	for (unsigned i = 0; i < SIM_VM_MAX / 64; i++) {
+		uint64_t fresh = s->changed[i], old = s->waiting[i] & ~fresh;
+
+		s->changed[i] = 0;
+		for (; fresh; fresh &= fresh - 1) {
+			unsigned vm = i * 64 + (unsigned)__builtin_ctzll(fresh);
+
+			sense_vm(s, &s->vm[vm]);
+			snapshot_mark(snap, (uint16_t)vm);
+		}
+		for (; old; old &= old - 1) {
+			unsigned vm = i * 64 + (unsigned)__builtin_ctzll(old);
+
+			grow_older(&snap->vm[vm], by_ns);
+			snapshot_mark(snap, (uint16_t)vm);
+		}
+	}
 	snapshot_list(snap);
-	for (unsigned i = 0; i < snap->changed_cnt; i++)
-		sense_vm(s, &s->vm[snap->changed[i]]);
 }
 
 /* --- decide and act ------------------------------------------------------ */
