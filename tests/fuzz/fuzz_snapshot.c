@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "owners.h"
+#include "policy/snapshot.h"
 #include "tests/unit/policy_rules.h"
 
 #define CPUS  10
@@ -162,7 +163,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start(&in);
 		for (unsigned step = 0; in.left && step < 64; step++) {
 			change(&in);
-			p.count = 0;
+			snapshot_index(&snap);
+			snapshot_mark_all(&snap);
+			snapshot_list(&snap);
+			p.count = p.bar_cnt = 0;
 			ops->decide(state, &snap, &p);
 			if (rules_broken(ops, &snap, &p))
 				abort();

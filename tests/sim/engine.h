@@ -43,8 +43,9 @@ struct req_list {
 	uint32_t head, tail, cnt;
 };
 
-/* The least of what the kernel compares first; smaller is better. */
+/* What the kernel compares first; smaller is better. */
 enum rank {
+	RANK_OWNER, /* where riders are behind it */
 	RANK_LC,
 	RANK_BE, /* cpu.idle = 1 */
 	RANKS,
@@ -61,9 +62,10 @@ struct vcpu {
 	uint16_t ran_on;     /* where it ran last; or CPU_NONE */
 	uint16_t next, prev; /* in the cpu's queue */
 	struct cpumask mask; /* the kernel's */
-	/* Weighted cpu time: that of its queue, while it has or waits for a
-	 * cpu; else what it is ahead of the queue it left. */
+	/* Weighted cpu time. While it has or waits for a cpu: in its queue's
+	 * time; else what it is owed, against the average where it was. */
 	int64_t turn;
+	int64_t due;		    /* in its queue's time */
 	uint64_t since_ns;	    /* when `run` began */
 	uint64_t ran_ns, waited_ns; /* sums of finished stretches */
 	uint64_t extra_ns;	    /* work that only warms caches */
@@ -85,7 +87,7 @@ struct cpu {
 	uint64_t turn_ns;    /* when cur's turn began */
 	uint64_t done_ns;    /* accounted until then */
 	uint64_t busy_ns;    /* of all that ran here */
-	int64_t turn[RANKS]; /* how far the queue has come */
+	int64_t turn[RANKS]; /* of the last that left an empty queue */
 };
 
 struct sim_vm {
@@ -142,7 +144,7 @@ struct sim {
 	struct vcpu *vcpu;
 	struct req *req;
 	uint32_t free_req;
-	/* cpus: nothing there; nobody of RANK_LC there or waiting */
+	/* cpus: nothing there; none but RANK_BE there or waiting */
 	struct cpumask idle, calm, all;
 	struct cpumask waits[RANKS]; /* cpus where such a one waits */
 	struct cpumask llc[SIM_CPU_MAX];
@@ -258,8 +260,9 @@ void cpu_take(struct sim *s, struct vcpu *v);
 /* vcpu_wake() - A halted vcpu wants to run. */
 void vcpu_wake(struct sim *s, struct vcpu *v);
 
-/* vcpu_move() - One that has a cpu or waits for one goes where it may. */
-void vcpu_move(struct sim *s, struct vcpu *v);
+/* vcpu_move() - One that has a cpu or waits for one goes where it may, and is
+ * of @rank there. */
+void vcpu_move(struct sim *s, struct vcpu *v, enum rank rank);
 
 /* vcpu_halt() - A running or ready one does not any more. */
 void vcpu_halt(struct sim *s, struct vcpu *v);
@@ -273,8 +276,9 @@ uint16_t place_pick(struct sim *s, const struct vcpu *v);
  * @wide: look beyond the last-level cache */
 struct vcpu *place_pull(struct sim *s, const struct cpu *c, bool wide);
 
-/* place_mask() - @v may run there from now on. */
-void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask);
+/* place_mask() - @v may run there from now on, and is of that rank. */
+void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask,
+		enum rank rank);
 
 /* place_balance() - Idle cpus look everywhere, long queues get shorter. */
 void place_balance(struct sim *s);

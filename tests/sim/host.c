@@ -276,8 +276,14 @@ void host_decide(struct sim *s)
 void host_move(struct sim *s, struct vcpu *v)
 {
 	struct cpumask mask = owners_mask(s->owners, vcpu_nr(s, v));
+	enum rank rank = RANK_LC;
 
-	place_mask(s, v, &mask);
+	if (!is_lc(vm_of(s, v)))
+		rank = RANK_BE;
+	else if (s->s->riders_behind &&
+		 s->snap->vcpu[vcpu_nr(s, v)].cpu != CPU_NONE)
+		rank = RANK_OWNER;
+	place_mask(s, v, &mask, rank);
 }
 
 /* --- agents -------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static unsigned free_in(const struct sim *s, const struct vcpu *v,
 	cpu = first_from(&whole, from);
 	if (cpu == CPU_NONE)
 		cpu = first_from(&m, from);
-	if (cpu != CPU_NONE || v->rank != RANK_LC)
+	if (cpu != CPU_NONE || v->rank == RANK_BE)
 		return cpu;
 	m = cpumask_and(where, &s->calm);
 	return first_from(&m, from);
@@ -74,7 +74,7 @@ static unsigned shortest(const struct sim *s, const struct cpumask *m)
 
 uint16_t place_pick(struct sim *s, const struct vcpu *v)
 {
-	const struct cpumask *free = v->rank == RANK_LC ? &s->calm : &s->idle;
+	const struct cpumask *free = v->rank != RANK_BE ? &s->calm : &s->idle;
 	bool home = v->cpu != CPU_NONE && cpumask_has(&v->mask, v->cpu);
 	unsigned cpu;
 
@@ -139,12 +139,16 @@ struct vcpu *place_pull(struct sim *s, const struct cpu *c, bool wide)
 	return NULL;
 }
 
-void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask)
+void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask,
+		enum rank rank)
 {
+	bool stays = cpumask_has(mask, v->cpu) && v->rank == rank;
+
 	v->mask = *mask;
-	if (v->run == VCPU_RUN_HALTED || cpumask_has(mask, v->cpu))
-		return;
-	vcpu_move(s, v);
+	if (v->run == VCPU_RUN_HALTED || stays)
+		v->rank = (uint8_t)rank;
+	else
+		vcpu_move(s, v, rank);
 }
 
 /* shift() - One vcpu from the longest queue to the shortest.

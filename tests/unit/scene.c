@@ -11,6 +11,7 @@
 
 #include <linux/types.h>
 #include "hl/sensor.h"
+#include "policy/snapshot.h"
 #include "scene.h"
 
 #define US 1000ull
@@ -162,6 +163,13 @@ static bool vcpu_word(struct snapshot *s, const char *word)
 	return false;
 }
 
+static void show_all(struct snapshot *s)
+{
+	snapshot_index(s);
+	snapshot_mark_all(s);
+	snapshot_list(s);
+}
+
 void scene_build(struct snapshot *s, const char *text)
 {
 	char copy[1024], *word, *rest = NULL;
@@ -178,6 +186,7 @@ void scene_build(struct snapshot *s, const char *text)
 		if (!cpu_word(s, word) && !vm_word(s, word) &&
 		    !vcpu_word(s, word))
 			fail_msg("scene: \"%s\" in \"%s\"", word, text);
+	show_all(s);
 }
 
 const char *scene_plan(const struct plan *p)
@@ -202,11 +211,12 @@ const char *scene_plan(const struct plan *p)
 }
 
 const char *scene_decide(const struct policy_ops *ops, void *state,
-			 const struct snapshot *s)
+			 struct snapshot *s)
 {
 	static struct plan p;
 
-	p.count = 0;
+	show_all(s);
+	p.count = p.bar_cnt = 0;
 	ops->decide(state, s, &p);
 	return scene_plan(&p);
 }

@@ -32,8 +32,9 @@ void scene_build(struct snapshot *s, const char *text);
 /* scene_plan() - "2>12:delay 3>-:give-back"; Return: a static buffer. */
 const char *scene_plan(const struct plan *p);
 
-/* scene_decide() - One decision, as text. */
+/* scene_decide() - One decision, as text. What is derived in @s is worked out
+ * anew, and every VM listed as changed. */
 const char *scene_decide(const struct policy_ops *ops, void *state,
-			 const struct snapshot *s);
+			 struct snapshot *s);
 
 #endif
