@@ -125,29 +125,26 @@ static int run_refill_far(struct probe *p, const struct place *at)
 static const struct {
 	const char *name;
 	bool two_cpus;
-	bool high; /* what 95 % do not exceed, not the median */
-	bool less; /* less the median of the line before */
+	bool less; /* less the same of the line before */
 	int (*run)(struct probe *p, const struct place *at);
 	const char *what;
 } line[] = {
-	{ "wake", true, false, false, run_wake,
+	{ "wake", true, false, run_wake,
 	  "from a futex call until the sleeper runs on another, resting cpu" },
-	{ "switch", true, false, false, run_switch,
+	{ "switch", true, false, run_switch,
 	  "a byte to another thread on the cpu, less the system calls" },
-	{ "preempt", true, false, true, run_preempt,
+	{ "preempt", true, true, run_preempt,
 	  "a wake-up where an idle-class thread spins, less a switch" },
-	{ "wakeup", true, true, false, run_wakeup,
-	  "a wake-up where an equal spins; what 95 % do not exceed" },
-	{ "move", true, false, false, run_move,
+	{ "wakeup", true, true, run_wakeup,
+	  "a wake-up where an equal spins, less the one before" },
+	{ "move", true, false, run_move,
 	  "sched_setaffinity of a thread that waits for a cpu" },
-	{ "move-next", true, false, false, run_move_next,
+	{ "move-next", true, false, run_move_next,
 	  "the same of one that sleeps" },
-	{ "slice", true, false, false, run_slice,
-	  "how long one of two equals runs" },
-	{ "refill", false, false, false, run_refill,
+	{ "slice", true, false, run_slice, "how long one of two equals runs" },
+	{ "refill", false, false, run_refill,
 	  "128 KiB in random order, from the caches cpus share" },
-	{ "refill-far", false, false, false, run_refill_far,
-	  "the same from memory" },
+	{ "refill-far", false, false, run_refill_far, "the same from memory" },
 };
 
 #define LINES (sizeof(line) / sizeof(line[0]))
@@ -156,8 +153,8 @@ static const struct {
 static int measure(FILE *to, FILE *say, const struct place *at)
 {
 	static struct probe p;
-	struct probe_range r = { 0 };
-	uint64_t less, value;
+	struct probe_range r = { 0 }, last;
+	uint64_t less;
 	int err;
 
 	for (size_t i = 0; i < LINES; i++) {
@@ -172,13 +169,13 @@ static int measure(FILE *to, FILE *say, const struct place *at)
 			fprintf(to, "%s not measured here\n", line[i].name);
 			continue;
 		}
-		less = line[i].less ? r.median : 0;
+		last = r;
 		r = probe_range(&p);
-		value = line[i].high ? r.high : r.median;
+		less = line[i].less ? last.median : 0;
 		fprintf(to, "90 %% in %" PRIu64 " to %" PRIu64 " ns, of %u\n",
 			r.low, r.high, p.cnt);
 		fprintf(to, "%s = %" PRIu64 "ns\n", line[i].name,
-			value > less ? value - less : 0);
+			r.median > less ? r.median - less : 0);
 	}
 	return 0;
 }
