@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "hl/sensor.h"
+#include "policy/snapshot.h"
 #include "scene.h"
 #include "tests/sim/model.h"
 
@@ -215,21 +216,11 @@ static void step(const struct policy_ops *ops, void *state)
 	static struct plan p;
 
 	p.count = p.bar_cnt = 0;
+	snapshot_mark_all(&snap);
+	snapshot_list(&snap);
 	ops->decide(state, &snap, &p);
-	for (unsigned i = 0; i < p.count; i++) {
-		struct grant g = p.grant[i];
-		uint16_t was = snap.cpu[g.cpu].owner;
-
-		if (was != VCPU_NONE) {
-			snap.vcpu[was].cpu = CPU_NONE;
-			snap.vm[snap.vcpu[was].vm].owned--;
-		}
-		snap.cpu[g.cpu].owner = g.vcpu;
-		if (g.vcpu == VCPU_NONE)
-			continue;
-		snap.vcpu[g.vcpu].cpu = g.cpu;
-		snap.vm[snap.vcpu[g.vcpu].vm].owned++;
-	}
+	for (unsigned i = 0; i < p.count; i++)
+		snapshot_own(&snap, p.grant[i].cpu, p.grant[i].vcpu);
 }
 
 /* --- PARTIES ------------------------------------------------------------ */
