@@ -22,6 +22,7 @@ static void show(struct sim *s)
 	for (unsigned i = 0; i < s->node_cnt; i++) {
 		struct node_view *n = &s->snap->node[i];
 
+		n->since_ns = s->meter_ns;
 		n->mem_bytes_s = s->node_bytes[i] * 1000000000 / took_ns;
 		s->node_bytes[i] = 0;
 	}

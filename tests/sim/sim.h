@@ -76,6 +76,7 @@ struct sim_policy {
 	 * one of the same weight; 0 means 1. */
 	uint32_t lc_weight;
 	bool be_idle; /* SIM_SHARES: best-effort only when nobody else wants */
+	bool strict;  /* held to the invariants although hostd has no such */
 	/* Tells the policy of each answer of a latency-critical VM, or NULL.
 	 * @state: what decide() gets */
 	void (*answered)(void *state, uint16_t vm, uint64_t response_ns);
