@@ -20,9 +20,9 @@
 #define THOROUGH_FIRST 64  /* plans that policy_rules.c sees */
 #define THOROUGH_EVERY 256 /* decisions between two of them later */
 
-/* Moves a second of one VM under constant load, on average over the run. A
- * policy that learns settles below this within the warm-up. */
-#define MOVES_MAX_S 50
+/* Cpus a VM under constant load gains and loses a second, on average over the
+ * run. A move costs some 30 us of somebody's work: this is 0.3 % of a cpu. */
+#define MOVES_MAX_S 100
 
 void check_note(struct sim *s, const char *who, const char *rule)
 {

@@ -241,6 +241,13 @@ static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
 	v->cpu = cpu_nr(s, c);
 	v->turn = c->turn[v->rank];
 	at = mean(s, c, v->rank, v->turn, &others);
+	if (owed < 0) {
+		/* Linux keeps a sleeper queued until it is owed nothing */
+		owed += (int64_t)((double)v->slept_ns * TURN_ONE /
+				  (others + mine));
+		owed = owed < 0 ? owed : 0;
+	}
+	v->slept_ns = 0;
 	if (others > 0)
 		v->turn +=
 		    (int64_t)(at - (double)owed * (others + mine) / others);
@@ -331,8 +338,7 @@ static void begin(struct sim *s, struct cpu *c)
 	v->since_ns = s->now_ns;
 	v->extra_ns = cold_ns(s, v, c, v->ran_on);
 	v->ran_on = cpu_nr(s, c);
-	vm->ready--;
-	s->lc_waiting -= is_lc(vm);
+	vm_waits(s, vm, -1, 0);
 	host_changed(s, vm);
 	guest_run(s, v);
 }
@@ -376,8 +382,7 @@ static void ready_again(struct sim *s, struct vcpu *v)
 		return; /* it had not begun */
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
 	host_changed(s, vm);
 }
 
@@ -524,8 +529,8 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
+	v->slept_ns = s->now_ns - v->since_ns;
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
 	host_changed(s, vm);
@@ -540,8 +545,7 @@ void vcpu_halt(struct sim *s, struct vcpu *v)
 	cpu_remove(s, &s->cpu[v->cpu], v);
 	if (was_ready) {
 		v->waited_ns += s->now_ns - v->since_ns;
-		vm->ready--;
-		s->lc_waiting -= is_lc(vm);
+		vm_waits(s, vm, -1, 0);
 	}
 	v->run = VCPU_RUN_HALTED;
 	v->since_ns = s->now_ns;

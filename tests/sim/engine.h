@@ -68,6 +68,7 @@ struct vcpu {
 	int64_t due;		    /* in its queue's time */
 	uint64_t since_ns;	    /* when `run` began */
 	uint64_t ran_ns, waited_ns; /* sums of finished stretches */
+	uint64_t slept_ns;	    /* before it woke up */
 	uint64_t extra_ns;	    /* work that only warms caches */
 	uint64_t left_cpu_ns;	    /* the cpu's busy_ns when it left */
 	uint32_t req;		    /* what it works on, or REQ_NONE */
@@ -108,7 +109,6 @@ struct sim_vm {
 	bool on; /* bursts */
 	double gap_ns;
 	/* results */
-	bool changed; /* on the list of changed VMs */
 	uint64_t done, late, lost;
 	uint64_t delay_done, delay_late;
 	uint64_t all_done, all_late; /* from the very start, for the policy */
@@ -148,10 +148,12 @@ struct sim {
 	struct cpumask idle, calm, all;
 	struct cpumask waits[RANKS]; /* cpus where such a one waits */
 	struct cpumask llc[SIM_CPU_MAX];
-	uint32_t lc_waiting; /* vcpus that wait, frames untaken; of LC VMs */
+	uint64_t waiting[SIM_VM_MAX / 64]; /* VMs where something waits */
+	uint64_t changed[SIM_VM_MAX / 64]; /* VMs to be looked at anew */
+	uint32_t lc_waiting; /* latency-critical ones among them */
 	/* memory.c */
 	uint32_t node_speed[NODE_MAX]; /* of 1024 */
-	uint64_t node_bytes[NODE_MAX];
+	uint64_t node_bytes[NODE_MAX], node_max_mb_s[NODE_MAX];
 	uint64_t meter_ns; /* when the meter's window began */
 	/* host.c */
 	uint64_t decided_ns;
@@ -184,6 +186,24 @@ static inline uint16_t vm_nr(const struct sim *s, const struct sim_vm *vm)
 static inline bool is_lc(const struct sim_vm *vm)
 {
 	return vm->kind->class == VM_CLASS_LATENCY_CRITICAL;
+}
+
+/* vm_waits() - Vcpus of @vm that wait for a cpu are more by @ready, frames not
+ * taken by @untaken. */
+static inline void vm_waits(struct sim *s, struct sim_vm *vm, int ready,
+			    int untaken)
+{
+	bool had = vm->ready || vm->untaken, has;
+	uint16_t nr = vm_nr(s, vm);
+
+	vm->ready = (uint16_t)(vm->ready + ready);
+	vm->untaken += (uint32_t)untaken;
+	has = vm->ready || vm->untaken;
+	if (had == has)
+		return;
+	s->waiting[nr / 64] ^= 1ull << nr % 64;
+	if (is_lc(vm))
+		s->lc_waiting += has ? 1u : -1u;
 }
 
 /* --- arrive.c ------------------------------------------------------------ */

@@ -175,10 +175,10 @@ static void print_run(const struct sim_result *r)
 	       r->class[VM_CLASS_BEST_EFFORT].work_s);
 	printf("%" PRIu64 " moves, %" PRIu64
 	       " decisions, %.0f ns each; %" PRIu64
-	       " events in %.2f s, %.2f M/s\n",
+	       " events in %.2f s of cpu time, %.2f M/s\n",
 	       r->moves, r->decisions,
 	       r->decisions ? (double)r->decide_ns / (double)r->decisions : 0,
-	       r->events, r->wall_s, (double)r->events / r->wall_s / 1e6);
+	       r->events, r->cpu_s, (double)r->events / r->cpu_s / 1e6);
 	if (r->broken)
 		printf("BROKEN %u times, first: %s\n", r->broken,
 		       r->first_broken);

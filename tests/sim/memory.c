@@ -40,7 +40,6 @@ static void show(struct sim *s)
 void memory_tick(struct sim *s)
 {
 	uint64_t wanted[NODE_MAX] = { 0 }, moved;
-	uint64_t max = s->s->bandwidth_mb_s;
 	bool other[NODE_MAX];
 
 	for (unsigned i = 0; i < s->cpu_cnt; i++) {
@@ -59,8 +58,10 @@ void memory_tick(struct sim *s)
 	for (unsigned i = 0; i < s->node_cnt; i++) {
 		uint32_t speed = SPEED_ONE;
 
-		if (wanted[i] > max)
-			speed = (uint32_t)(max * SPEED_ONE / wanted[i]) + 1;
+		if (wanted[i] > s->node_max_mb_s[i])
+			speed = (uint32_t)(s->node_max_mb_s[i] * SPEED_ONE /
+					   wanted[i]) +
+				1;
 		other[i] = speed != s->node_speed[i];
 		s->node_speed[i] = speed;
 	}
@@ -82,9 +83,11 @@ void memory_open(struct sim *s)
 		s->node_speed[i] = SPEED_ONE;
 	if (!s->s->bandwidth_mb_s || s->oracle)
 		return;
+	for (unsigned i = 0; i < s->cpu_cnt; i++)
+		s->node_max_mb_s[s->cpu[i].node] += s->s->bandwidth_mb_s;
 	for (unsigned i = 0; i < s->node_cnt; i++) {
 		s->snap->node[i].metered = true;
-		s->snap->node[i].mem_max_bytes_s = s->s->bandwidth_mb_s * MB;
+		s->snap->node[i].mem_max_bytes_s = s->node_max_mb_s[i] * MB;
 	}
 	heap_set(&s->heap, s->id.memory, TICK_NS);
 }

@@ -14,8 +14,8 @@
 #define US 1000ull
 #define MS 1000000ull
 
-/* hostd decides this often; see hostd/loop.h. */
-#define HOSTD_NS (5 * US)
+/* hostd decides this often: the default of hostd.conf's interval. */
+#define HOSTD_NS (20 * US)
 
 const struct sim_policy sim_policies[] = {
 	{ .name = "slo",

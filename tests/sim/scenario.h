@@ -12,7 +12,7 @@
  *	node = 64		cpus on a NUMA node
  *	floor = 1		the lowest so many cpus are the floor
  *	riders = beside		or behind: what a rider is to the cpu's owner
- *	bandwidth = 80000	MB/s a node can bear; 0: no limit
+ *	bandwidth = 3000	MB/s a node can bear, a cpu it has; 0: no limit
  *	[costs]			any field of struct sim_costs without its unit
  *	wake = 5us
  *	[vm web]		VMs of one kind
