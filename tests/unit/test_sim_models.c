@@ -216,20 +216,15 @@ static void step(const struct policy_ops *ops, void *state)
 
 	p.count = p.bar_cnt = 0;
 	ops->decide(state, &snap, &p);
-	for (unsigned i = 0; i < p.count; i++) {
-		struct grant g = p.grant[i];
-		uint16_t was = snap.cpu[g.cpu].owner;
+	for (unsigned i = 0; i < p.count; i++)
+		snapshot_own(&snap, p.grant[i].cpu, p.grant[i].vcpu);
+}
 
-		if (was != VCPU_NONE) {
-			snap.vcpu[was].cpu = CPU_NONE;
-			snap.vm[snap.vcpu[was].vm].owned--;
-		}
-		snap.cpu[g.cpu].owner = g.vcpu;
-		if (g.vcpu == VCPU_NONE)
-			continue;
-		snap.vcpu[g.vcpu].cpu = g.cpu;
-		snap.vm[snap.vcpu[g.vcpu].vm].owned++;
-	}
+/* begin() - The scene the steps start from. */
+static void begin(const char *scene)
+{
+	scene_build(&snap, scene);
+	snapshot_index(&snap);
 }
 
 /* --- PARTIES ------------------------------------------------------------ */
@@ -258,8 +253,8 @@ static void test_parties(void **unused)
 	void *state = calloc(1, model_parties.state_bytes);
 
 	(void)unused;
-	scene_build(&snap, "cpus=6 lc slo=100 min=1 max=4 halt halt halt halt "
-			   "lc slo=100 min=0 max=3 halt halt halt");
+	begin("cpus=6 lc slo=100 min=1 max=4 halt halt halt halt "
+	      "lc slo=100 min=0 max=3 halt halt halt");
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		step(&model_parties, state);
 		for (uint16_t vm = 0; vm < 2; vm++) {
@@ -301,8 +296,8 @@ static void test_smartharvest(void **unused)
 	unsigned owned;
 
 	(void)unused;
-	scene_build(&snap, "cpus=12 lc min=1 max=8 halt halt halt halt halt "
-			   "halt halt halt");
+	begin("cpus=12 lc min=1 max=8 halt halt halt halt halt "
+	      "halt halt halt");
 	step(&model_smartharvest, state);
 	assert_int_equal(snap.vm[0].owned,
 			 8); /* knows nothing: lends nothing */
@@ -322,8 +317,8 @@ static void test_smartharvest_stops(void **unused)
 	void *state = calloc(1, model_smartharvest.state_bytes);
 
 	(void)unused;
-	scene_build(&snap, "cpus=12 lc min=1 max=8 halt halt halt halt halt "
-			   "halt halt halt");
+	begin("cpus=12 lc min=1 max=8 halt halt halt halt halt "
+	      "halt halt halt");
 	windows(state, 80, 1, 1);
 	assert_in_range(snap.vm[0].owned, 2, 3);
 	snap.vm[0].ready_ns = SMARTHARVEST_POLL_NS;
