@@ -1,7 +1,7 @@
 # models of what users have today, for the simulator
 UNIT += sim_models
 UNIT_SRCS_sim_models := $(POLICY_SRCS) $(wildcard tests/sim/model_*.c) \
-	tests/unit/scene.c
+	$(SCENE_SRCS)
 UNIT_LIBS_sim_models := -lm
 UNIT += sim_report
 UNIT_SRCS_sim_report := $(POLICY_SRCS) $(wildcard tests/sim/model*.c) \

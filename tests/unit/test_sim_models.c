@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "hl/sensor.h"
+#include "policy/snapshot.h"
 #include "scene.h"
 #include "tests/sim/model.h"
 
@@ -215,6 +216,8 @@ static void step(const struct policy_ops *ops, void *state)
 	static struct plan p;
 
 	p.count = p.bar_cnt = 0;
+	snapshot_mark_all(&snap);
+	snapshot_list(&snap);
 	ops->decide(state, &snap, &p);
 	for (unsigned i = 0; i < p.count; i++)
 		snapshot_own(&snap, p.grant[i].cpu, p.grant[i].vcpu);
