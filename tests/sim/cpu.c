@@ -37,21 +37,10 @@ static uint16_t cpu_nr(const struct sim *s, const struct cpu *c)
 
 /* --- time and speed ------------------------------------------------------ */
 
-/* weight_of() - What one of @vm's vcpus that want to run weighs. */
-static double weight_of(const struct sim *s, const struct sim_vm *vm)
-{
-	double weight = vm->kind->weight;
-
-	if (is_lc(vm) && s->p->lc_weight)
-		weight *= s->p->lc_weight;
-	return weight / (vm->runnable ? vm->runnable : 1);
-}
-
 /* weigh() - @ran_ns of such a vcpu, in its queue's time. */
-static int64_t weigh(const struct sim *s, const struct sim_vm *vm,
-		     uint64_t ran_ns)
+static int64_t weigh(const struct sim *s, const struct vcpu *v, uint64_t ran_ns)
 {
-	return (int64_t)((double)ran_ns * TURN_ONE / weight_of(s, vm));
+	return (int64_t)((double)ran_ns * TURN_ONE / vcpu_weight(s, v));
 }
 
 /* progress() - @v has done @work_ns. */
@@ -83,7 +72,7 @@ void cpu_charge(struct sim *s, struct cpu *c)
 	v = &s->vcpu[c->cur];
 	vm = vm_of(s, v);
 	c->busy_ns += ran_ns;
-	v->turn += weigh(s, vm, ran_ns);
+	v->turn += weigh(s, v, ran_ns);
 	vm->run_ns += ran_ns;
 	if (s->p->mode == SIM_OWN && is_lc(vm) && !host_owns(s, vm, c))
 		vm->guest_ns += ran_ns;
@@ -200,7 +189,7 @@ static double mean(const struct sim *s, const struct cpu *c, enum rank rank,
 	uint16_t i = c->cur;
 
 	if (i != VCPU_NONE && s->vcpu[i].rank == rank) {
-		all = weight_of(s, &s->vm[s->vcpu[i].vm]);
+		all = vcpu_weight(s, &s->vcpu[i]);
 		sum = all * (double)(s->vcpu[i].turn - from);
 	}
 	for (i = c->waiting[rank] ? c->head : VCPU_NONE; i != VCPU_NONE;
@@ -209,7 +198,7 @@ static double mean(const struct sim *s, const struct cpu *c, enum rank rank,
 
 		if (v->rank != rank)
 			continue;
-		w = weight_of(s, &s->vm[v->vm]);
+		w = vcpu_weight(s, v);
 		all += w;
 		sum += w * (double)(v->turn - from);
 	}
@@ -220,7 +209,7 @@ static double mean(const struct sim *s, const struct cpu *c, enum rank rank,
 /* ask() - @v's next slice is due when its weight allows. */
 static void ask(const struct sim *s, struct vcpu *v)
 {
-	v->due = v->turn + weigh(s, &s->vm[v->vm], s->cost.slice_ns);
+	v->due = v->turn + weigh(s, v, s->cost.slice_ns);
 }
 
 /*
@@ -231,8 +220,8 @@ static void ask(const struct sim *s, struct vcpu *v)
  */
 static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
 {
-	int64_t owed = v->turn, most = weigh(s, vm_of(s, v), s->cost.slice_ns);
-	double others, mine = weight_of(s, vm_of(s, v)), at;
+	int64_t owed = v->turn, most = weigh(s, v, s->cost.slice_ns);
+	double others, mine = vcpu_weight(s, v), at;
 
 	if (owed > most)
 		owed = most;
@@ -243,8 +232,8 @@ static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
 	at = mean(s, c, v->rank, v->turn, &others);
 	if (owed < 0) {
 		/* Linux keeps a sleeper queued until it is owed nothing */
-		owed += (int64_t)((double)v->slept_ns * TURN_ONE /
-				  (others + mine));
+		owed +=
+		    (int64_t)((double)v->slept_ns * TURN_ONE / (others + mine));
 		owed = owed < 0 ? owed : 0;
 	}
 	v->slept_ns = 0;
@@ -257,7 +246,7 @@ static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
 /* leave() - It goes away from @c, where it does not count any more. */
 static void leave(const struct sim *s, struct cpu *c, struct vcpu *v)
 {
-	double others, mine = weight_of(s, &s->vm[v->vm]);
+	double others, mine = vcpu_weight(s, v);
 	double ahead = mean(s, c, v->rank, v->turn, &others);
 
 	if (others > 0) {
@@ -434,7 +423,7 @@ static bool beats(const struct sim *s, const struct cpu *c,
 
 	if (v->rank != cur->rank)
 		return v->rank < cur->rank;
-	mine = weight_of(s, &s->vm[v->vm]);
+	mine = vcpu_weight(s, v);
 	at = mean(s, c, v->rank, cur->turn, &others);
 	at = (at * others + mine * (double)(v->turn - cur->turn)) /
 	     (others + mine);

@@ -188,6 +188,17 @@ static inline bool is_lc(const struct sim_vm *vm)
 	return vm->kind->class == VM_CLASS_LATENCY_CRITICAL;
 }
 
+/* vcpu_weight() - What @v, which wants to run, weighs in its queue. */
+static inline double vcpu_weight(const struct sim *s, const struct vcpu *v)
+{
+	const struct sim_vm *vm = &s->vm[v->vm];
+	double weight = vm->kind->weight;
+
+	if (is_lc(vm) && s->p->lc_weight)
+		weight *= s->p->lc_weight;
+	return weight / (vm->runnable ? vm->runnable : 1);
+}
+
 /* vm_waits() - Vcpus of @vm that wait for a cpu are more by @ready, frames not
  * taken by @untaken. */
 static inline void vm_waits(struct sim *s, struct sim_vm *vm, int ready,

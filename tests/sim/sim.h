@@ -122,7 +122,7 @@ struct sim_result {
 	uint64_t moves;		/* cpus that changed owner */
 	uint64_t decisions;	/* calls of decide() */
 	uint64_t events;	/* of the engine, warm-up included */
-	double wall_s;		/* what the run took; not deterministic */
+	double wall_s, cpu_s;	/* what the run took; not deterministic */
 	uint64_t decide_ns;	/* wall time in decide(); not deterministic */
 	unsigned broken;	/* invariants that did not hold, in all */
 	char first_broken[160]; /* the first: when, who, which */
