@@ -76,6 +76,8 @@ struct sim_policy {
 	 * one of the same weight; 0 means 1. */
 	uint32_t lc_weight;
 	bool be_idle; /* SIM_SHARES: best-effort only when nobody else wants */
+	/* How often its meters of memory traffic are read; 0: every 2 ms */
+	uint64_t meter_ns;
 	/* Tells the policy of each answer of a latency-critical VM, or NULL.
 	 * @state: what decide() gets */
 	void (*answered)(void *state, uint16_t vm, uint64_t response_ns);

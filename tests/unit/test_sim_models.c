@@ -195,7 +195,9 @@ static void test_caladan_bandwidth(void **unused)
 
 		scene_build(&snap, "cpus=4 lc run@0* be run be run run run");
 		snap.node_cnt = 1;
+		snap.now_ns += 20 * US * i;
 		snap.node[0].metered = true;
+		snap.node[0].since_ns = snap.now_ns - 10 * US;
 		snap.node[0].mem_max_bytes_s = 100000000000ull;
 		snap.node[0].mem_bytes_s = step[i].gb_s * 1000000000;
 		snap.vm[1].mem_bytes_s = 9000000000; /* most, but of one cpu */
