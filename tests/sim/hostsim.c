@@ -338,7 +338,7 @@ static int cmd_calibrate(const struct options *o, char **files, int cnt)
 	(void)o;
 	if (!to)
 		return -errno;
-	err = calibrate(to, stderr);
+	err = calibrate(to, stderr, CALIBRATE_NS);
 	if (to != stdout && fclose(to) && !err)
 		err = -errno;
 	return err;

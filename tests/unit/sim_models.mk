@@ -10,3 +10,6 @@ UNIT_LIBS_sim_report := -lm
 UNIT += sim_demo
 UNIT_SRCS_sim_demo := $(SIM_SRCS)
 UNIT_LIBS_sim_demo := -lm -ljansson
+UNIT += sim_calibrate
+UNIT_SRCS_sim_calibrate := $(SIM_SRCS)
+UNIT_LIBS_sim_calibrate := -lm -ljansson
