@@ -5,7 +5,8 @@
  * Every TICK_NS each node adds up what the vcpus that run want to move through
  * its memory. More than it can bear, and all of them are slowed down in
  * proportion until the next look. Meters show averages over METER_NS, as
- * resctrl's counters read now and then would.
+ * resctrl's counters read now and then would, or what the policy's own meters
+ * are said to do.
  */
 #include "engine.h"
 
@@ -73,7 +74,8 @@ void memory_tick(struct sim *s)
 		    other[s->vm[s->vcpu[c->cur].vm].node])
 			cpu_speed(s, c);
 	}
-	if (s->now_ns - s->meter_ns >= METER_NS)
+	if (s->now_ns - s->meter_ns >=
+	    (s->p->meter_ns ? s->p->meter_ns : METER_NS))
 		show(s);
 	heap_set(&s->heap, s->id.memory, s->now_ns + TICK_NS);
 }

@@ -26,8 +26,8 @@
  * this at ksched's speed.
  *
  * Left out: VMs whose cpus are not lent at all. Where VMs may have more cpus
- * together than there are, which does not happen there, slots are served in
- * order and nobody is taken below its minimum.
+ * together than there are, which does not happen there, what is there is
+ * divided evenly among those that need it (model_fit).
  */
 #include <math.h>
 #include <string.h>
