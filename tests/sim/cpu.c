@@ -2,12 +2,14 @@
 /*
  * cpu.c - a cpu: who has it, for how long, how fast
  *
- * A fair scheduler in two ranks: best-effort vcpus, where they ride, get what
- * the others leave, at once (cpu.idle of control groups). Within a rank who has
- * had least runs, each for a slice at least while others wait; one that wakes
- * does not cut a turn short that has not lasted `wakeup`. Cpu time counts by
- * weight: what a VM weighs is shared by its vcpus that want to run, as groups
- * are. One that has slept is not owed more than a slice.
+ * A fair scheduler, as Linux's is since 6.6 (EEVDF), in ranks: best-effort
+ * vcpus, where they ride, get what the others leave, at once (cpu.idle of
+ * control groups). Within a rank each asks for a slice, due by its weight; who
+ * is due first runs. One that wakes does not cut a turn short that has not
+ * lasted `wakeup`, and later only if it is due before who runs. Cpu time counts
+ * by weight: what a VM weighs is shared by its vcpus that want to run, as
+ * groups are. Whoever sleeps or moves keeps what it is ahead or behind, a slice
+ * at most.
  *
  * Getting a cpu takes time: a resting cpu wakes up, a busy one switches, and a
  * vcpu whose caches are cold (it ran elsewhere, or others ran here meanwhile)
@@ -21,6 +23,7 @@
 #include "engine.h"
 
 #define SPEED_ONE 1024u
+#define TURN_ONE  1e6 /* a queue's time: fine enough for large weights */
 
 static uint32_t cpu_id(const struct sim *s, const struct cpu *c)
 {
@@ -34,15 +37,10 @@ static uint16_t cpu_nr(const struct sim *s, const struct cpu *c)
 
 /* --- time and speed ------------------------------------------------------ */
 
-static int64_t weigh(const struct sim *s, const struct sim_vm *vm,
-		     uint64_t ran_ns)
+/* weigh() - @ran_ns of such a vcpu, in its queue's time. */
+static int64_t weigh(const struct sim *s, const struct vcpu *v, uint64_t ran_ns)
 {
-	uint64_t weight = vm->kind->weight;
-
-	if (is_lc(vm) && s->p->lc_weight)
-		weight *= s->p->lc_weight;
-	return (int64_t)(ran_ns * 100 * (vm->runnable ? vm->runnable : 1) /
-			 weight);
+	return (int64_t)((double)ran_ns * TURN_ONE / vcpu_weight(s, v));
 }
 
 /* progress() - @v has done @work_ns. */
@@ -74,9 +72,7 @@ void cpu_charge(struct sim *s, struct cpu *c)
 	v = &s->vcpu[c->cur];
 	vm = vm_of(s, v);
 	c->busy_ns += ran_ns;
-	v->turn += weigh(s, vm, ran_ns);
-	if (!c->waiting[v->rank])
-		c->turn[v->rank] = v->turn;
+	v->turn += weigh(s, v, ran_ns);
 	vm->run_ns += ran_ns;
 	if (s->p->mode == SIM_OWN && is_lc(vm) && !host_owns(s, vm, c))
 		vm->guest_ns += ran_ns;
@@ -156,8 +152,8 @@ void cpu_work(struct sim *s, struct cpu *c)
 static void note_calm(struct sim *s, const struct cpu *c)
 {
 	uint16_t nr = cpu_nr(s, c);
-	bool lc = c->waiting[RANK_LC] ||
-		  (c->cur != VCPU_NONE && s->vcpu[c->cur].rank == RANK_LC);
+	bool lc = c->waiting[RANK_LC] || c->waiting[RANK_OWNER] ||
+		  (c->cur != VCPU_NONE && s->vcpu[c->cur].rank != RANK_BE);
 
 	if (lc)
 		cpumask_clear(&s->calm, nr);
@@ -183,24 +179,82 @@ static void insert(struct sim *s, struct cpu *c, struct vcpu *v)
 		cpumask_set(&s->waits[v->rank], cpu_nr(s, c));
 }
 
-/* join() - Where a vcpu that comes stands in @c's order: it brings along what
- * it is ahead or behind, up to a slice. */
-static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
+/* mean() - The weighted average of the queue's time, as far ahead of @from,
+ * over those of @rank that have @c or wait for it.
+ * @weight: out: what they weigh together */
+static double mean(const struct sim *s, const struct cpu *c, enum rank rank,
+		   int64_t from, double *weight)
 {
-	int64_t slice = weigh(s, vm_of(s, v), s->cost.slice_ns);
+	double sum = 0, all = 0, w;
+	uint16_t i = c->cur;
 
-	if (v->turn < -slice)
-		v->turn = -slice;
-	if (v->turn > slice)
-		v->turn = slice;
-	v->turn += c->turn[v->rank];
-	v->cpu = cpu_nr(s, c);
+	if (i != VCPU_NONE && s->vcpu[i].rank == rank) {
+		all = vcpu_weight(s, &s->vcpu[i]);
+		sum = all * (double)(s->vcpu[i].turn - from);
+	}
+	for (i = c->waiting[rank] ? c->head : VCPU_NONE; i != VCPU_NONE;
+	     i = s->vcpu[i].next) {
+		const struct vcpu *v = &s->vcpu[i];
+
+		if (v->rank != rank)
+			continue;
+		w = vcpu_weight(s, v);
+		all += w;
+		sum += w * (double)(v->turn - from);
+	}
+	*weight = all;
+	return all > 0 ? sum / all : 0;
 }
 
-/* leave() - It goes away from @c. */
-static void leave(const struct cpu *c, struct vcpu *v)
+/* ask() - @v's next slice is due when its weight allows. */
+static void ask(const struct sim *s, struct vcpu *v)
 {
-	v->turn -= c->turn[v->rank];
+	v->due = v->turn + weigh(s, v, s->cost.slice_ns);
+}
+
+/*
+ * join() - Where a vcpu that comes stands in @c's order
+ *
+ * It is owed as much against the new average as it was against the old one;
+ * it counts in that average itself.
+ */
+static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
+{
+	int64_t owed = v->turn, most = weigh(s, v, s->cost.slice_ns);
+	double others, mine = vcpu_weight(s, v), at;
+
+	if (owed > most)
+		owed = most;
+	if (owed < -most)
+		owed = -most;
+	v->cpu = cpu_nr(s, c);
+	v->turn = c->turn[v->rank];
+	at = mean(s, c, v->rank, v->turn, &others);
+	if (owed < 0) {
+		/* Linux keeps a sleeper queued until it is owed nothing */
+		owed +=
+		    (int64_t)((double)v->slept_ns * TURN_ONE / (others + mine));
+		owed = owed < 0 ? owed : 0;
+	}
+	v->slept_ns = 0;
+	if (others > 0)
+		v->turn +=
+		    (int64_t)(at - (double)owed * (others + mine) / others);
+	ask(s, v);
+}
+
+/* leave() - It goes away from @c, where it does not count any more. */
+static void leave(const struct sim *s, struct cpu *c, struct vcpu *v)
+{
+	double others, mine = vcpu_weight(s, v);
+	double ahead = mean(s, c, v->rank, v->turn, &others);
+
+	if (others > 0) {
+		v->turn = (int64_t)(ahead * others / (others + mine));
+	} else {
+		c->turn[v->rank] = v->turn;
+		v->turn = 0;
+	}
 }
 
 static void dequeue(struct sim *s, struct cpu *c, struct vcpu *v)
@@ -215,18 +269,26 @@ static void dequeue(struct sim *s, struct cpu *c, struct vcpu *v)
 		cpumask_clear(&s->waits[v->rank], cpu_nr(s, c));
 }
 
-/* next_of() - Who of those that wait should run. */
+/* next_of() - Who of those that wait should run: of the best rank, of those
+ * not ahead of their average, who is due first. */
 static struct vcpu *next_of(struct sim *s, const struct cpu *c)
 {
 	struct vcpu *best = NULL;
+	enum rank rank = RANK_OWNER;
+	double weight, at;
 
+	if (c->head == VCPU_NONE || s->vcpu[c->head].next == VCPU_NONE)
+		return c->head == VCPU_NONE ? NULL : &s->vcpu[c->head];
+	while (!c->waiting[rank])
+		rank++;
+	at = mean(s, c, rank, 0, &weight) + 1;
 	for (uint16_t i = c->head; i != VCPU_NONE; i = s->vcpu[i].next) {
 		struct vcpu *v = &s->vcpu[i];
 
-		if (!best || v->rank < best->rank ||
-		    (v->rank == best->rank &&
-		     (v->turn < best->turn ||
-		      (v->turn == best->turn && v->since_ns < best->since_ns))))
+		if (v->rank != rank || (double)v->turn > at)
+			continue;
+		if (!best || v->due < best->due ||
+		    (v->due == best->due && v->since_ns < best->since_ns))
 			best = v;
 	}
 	return best;
@@ -265,8 +327,7 @@ static void begin(struct sim *s, struct cpu *c)
 	v->since_ns = s->now_ns;
 	v->extra_ns = cold_ns(s, v, c, v->ran_on);
 	v->ran_on = cpu_nr(s, c);
-	vm->ready--;
-	s->lc_waiting -= is_lc(vm);
+	vm_waits(s, vm, -1, 0);
 	host_changed(s, vm);
 	guest_run(s, v);
 }
@@ -278,8 +339,6 @@ static void start(struct sim *s, struct cpu *c, struct vcpu *v,
 	c->cur = vcpu_nr(s, v);
 	c->starting = true;
 	v->cpu = cpu_nr(s, c);
-	if (v->turn > c->turn[v->rank])
-		c->turn[v->rank] = v->turn;
 	c->begin_ns = s->now_ns + cost_ns;
 	note_calm(s, c);
 	plan_event(s, c);
@@ -312,8 +371,7 @@ static void ready_again(struct sim *s, struct vcpu *v)
 		return; /* it had not begun */
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
 	host_changed(s, vm);
 }
 
@@ -352,13 +410,28 @@ static void displace(struct sim *s, struct cpu *c, struct vcpu *v,
 	start(s, c, v, cost_ns);
 }
 
-/* beats() - Does @v, just woken, take the cpu from @cur? */
+/*
+ * beats() - Does @v, just woken, take the cpu from @cur?
+ *
+ * At once, if @cur is ahead of their average; if it is due earlier, not before
+ * @cur's turn has lasted a while.
+ */
 static bool beats(const struct sim *s, const struct cpu *c,
-		  const struct vcpu *v, const struct vcpu *cur)
+		  const struct vcpu *v, struct vcpu *cur)
 {
+	double others, mine, at;
+
 	if (v->rank != cur->rank)
 		return v->rank < cur->rank;
-	return v->turn < cur->turn &&
+	mine = vcpu_weight(s, v);
+	at = mean(s, c, v->rank, cur->turn, &others);
+	at = (at * others + mine * (double)(v->turn - cur->turn)) /
+	     (others + mine);
+	if (at < -1)
+		return true;
+	if (cur->due <= cur->turn)
+		ask(s, cur);
+	return !c->starting && v->due < cur->due &&
 	       s->now_ns - c->turn_ns >= s->cost.wakeup_ns;
 }
 
@@ -385,7 +458,7 @@ void cpu_take(struct sim *s, struct vcpu *v)
 	struct cpu *c = &s->cpu[v->cpu];
 
 	dequeue(s, c, v);
-	leave(c, v);
+	leave(s, c, v);
 	note_calm(s, c);
 }
 
@@ -396,16 +469,21 @@ void cpu_remove(struct sim *s, struct cpu *c, struct vcpu *v)
 		return;
 	}
 	off(s, c);
-	leave(c, v);
+	leave(s, c, v);
 	refill(s, c);
 }
 
-/* turn_over() - The slice of who runs has ended. */
+/* turn_over() - The slice of who runs has ended. If it goes on all the same,
+ * it has another whole one. */
 static void turn_over(struct sim *s, struct cpu *c)
 {
-	struct vcpu *best = next_of(s, c);
+	struct vcpu *cur = &s->vcpu[c->cur], *best;
+	double weight;
 
-	if (best && best->turn < s->vcpu[c->cur].turn) {
+	ask(s, cur);
+	best = next_of(s, c);
+	if (best && (best->due < cur->due ||
+		     mean(s, c, cur->rank, cur->turn, &weight) < -1)) {
 		dequeue(s, c, best);
 		displace(s, c, best, s->cost.switch_ns);
 		return;
@@ -438,14 +516,10 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
 
-	if (v->cpu != CPU_NONE) { /* others went on while it slept */
-		cpu_charge(s, &s->cpu[v->cpu]);
-		leave(&s->cpu[v->cpu], v);
-	}
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
+	v->slept_ns = s->now_ns - v->since_ns;
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
 	host_changed(s, vm);
@@ -455,16 +529,12 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 void vcpu_halt(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
-	struct cpu *c = &s->cpu[v->cpu];
 	bool was_ready = v->run == VCPU_RUN_READY;
-	int64_t least = c->turn[v->rank];
 
-	cpu_remove(s, c, v);
-	v->turn += least; /* it stays where it stood; see vcpu_wake() */
+	cpu_remove(s, &s->cpu[v->cpu], v);
 	if (was_ready) {
 		v->waited_ns += s->now_ns - v->since_ns;
-		vm->ready--;
-		s->lc_waiting -= is_lc(vm);
+		vm_waits(s, vm, -1, 0);
 	}
 	v->run = VCPU_RUN_HALTED;
 	v->since_ns = s->now_ns;
@@ -473,9 +543,10 @@ void vcpu_halt(struct sim *s, struct vcpu *v)
 	host_changed(s, vm);
 }
 
-void vcpu_move(struct sim *s, struct vcpu *v)
+void vcpu_move(struct sim *s, struct vcpu *v, enum rank rank)
 {
 	cpu_remove(s, &s->cpu[v->cpu], v);
 	ready_again(s, v);
+	v->rank = (uint8_t)rank;
 	cpu_add(s, &s->cpu[place_pick(s, v)], v);
 }
