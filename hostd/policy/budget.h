@@ -53,6 +53,9 @@ void budget_start(struct budget *b, const struct vm_view *v, uint64_t now_ns);
  */
 bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns);
 
+/* budget_thriftiest() - What holds in the gear that keeps least. */
+const struct gear *budget_thriftiest(void);
+
 /* budget_gear() - What holds in the gear @b is in. */
 const struct gear *budget_gear(const struct budget *b);
 

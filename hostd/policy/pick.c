@@ -18,6 +18,7 @@ void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p)
 	k->s = s;
 	k->plan = p;
 	k->by_node = false;
+	k->whole = false;
 	k->free = s->free;
 	k->gone = s->gone;
 	k->alone = s->alone;

@@ -30,6 +30,7 @@ static void numa_decide(void *state, const struct snapshot *s, struct plan *p)
 	slo_pass(&st->slo, &k);
 	home_pass(&st->home, &k);
 	pick_end(&k);
+	cores_pass(&st->slo.cores, s, p);
 }
 
 const struct policy_ops policy_numa = {

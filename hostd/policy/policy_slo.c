@@ -111,6 +111,7 @@
 #define HOLD_MIN_NS  (2 * MS) /* above what the slowest backend takes */
 #define HOLD_MAX_NS  (HOLD_MIN_NS << 11) /* 4 s */
 #define SETTLE_MOVES 10 /* a cpu just moved has to be of some use first */
+#define SHORT_NS     (100 * MS)
 #define SOON_NS	     (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
 /* A hint that obtained nothing is looked at again then: soon enough for what
@@ -145,10 +146,20 @@ static uint64_t threshold_ns(const struct snapshot *s, uint16_t vm)
 			      QUICK_MIN_NS));
 }
 
-/* linger_ns() - How long @m keeps a cpu whose owner has halted. */
-static uint64_t linger_ns(const struct snapshot *s, const struct slo_vm *m)
+/*
+ * linger_ns() - How long @m keeps a cpu whose owner has halted
+ *
+ * As long as the gear says its budget allows; but not while cpus are short:
+ * then what one VM keeps unused makes another one late.
+ */
+static uint64_t linger_ns(const struct slo_state *st, const struct snapshot *s,
+			  const struct slo_vm *m)
 {
-	return budget_gear(&m->budget)->linger_moves * s->move_ns;
+	const struct gear *gear = budget_gear(&m->budget);
+
+	if (st->short_ns && s->now_ns - st->short_ns < SHORT_NS)
+		gear = budget_thriftiest();
+	return gear->linger_moves * s->move_ns;
 }
 
 /* heard() - Does a VM's port say anything about cpus? */
@@ -383,11 +394,13 @@ static void judge(struct pick *k, struct slo_vm *m, uint16_t vm)
  * before it is known what a move takes.
  * Return: when to look again; HINT_NEVER: not before something changes.
  */
-static uint64_t give_halted(struct pick *k, const struct slo_vm *m, uint16_t vm)
+static uint64_t give_halted(struct pick *k, const struct slo_state *st,
+			    uint16_t vm)
 {
+	const struct slo_vm *m = &st->vm[vm];
 	const struct snapshot *s = k->s;
 	const struct vm_view *v = &s->vm[vm];
-	uint64_t linger = linger_ns(s, m), next_ns = HINT_NEVER, halted_ns;
+	uint64_t linger = linger_ns(st, s, m), next_ns = HINT_NEVER, halted_ns;
 
 	if (!s->move_ns || v->hinted)
 		return HINT_NEVER;
@@ -427,7 +440,7 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 		budget_start(&m->budget, v, k->s->now_ns);
 	}
 	budget_turn(&m->budget, v, k->s->now_ns);
-	m->halted_ns = give_halted(k, m, vm);
+	m->halted_ns = give_halted(k, st, vm);
 	if ((v->delay_ns || v->ready_ns || v->held || v->hinted ||
 	     starved(k, vm)) &&
 	    k->s->now_ns >= m->grace_ns)
@@ -450,6 +463,7 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
 
 	if (s->move_ns)
 		settle_ns = lesser(settle_ns, SETTLE_MOVES * s->move_ns);
+	st->short_ns = s->now_ns;
 	cpu = pick_take(k, asker, vcpu, settle_ns);
 	if (cpu != CPU_NONE)
 		return cpu;
@@ -627,16 +641,17 @@ void slo_pass(struct slo_state *st, struct pick *k)
 		watch(k, st, vm);
 	}
 	help_all(k, st);
-	cores_pass(&st->cores, s, k->plan);
 }
 
 static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
 {
+	struct slo_state *st = state;
 	struct pick k;
 
 	pick_begin(&k, s, p);
-	slo_pass(state, &k);
+	slo_pass(st, &k);
 	pick_end(&k);
+	cores_pass(&st->cores, s, p);
 }
 
 const struct policy_ops policy_slo = {

@@ -42,6 +42,7 @@ struct slo_state {
 	uint16_t turn; /* where the next round of asking starts */
 	uint16_t ask_cnt;
 	struct slo_ask ask[VM_MAX];
+	uint64_t short_ns; /* when a VM last asked and no cpu was free */
 	struct cores_state cores;
 	struct wheel wheel; /* when to look at a VM though nothing changes */
 	struct slo_vm vm[VM_MAX];

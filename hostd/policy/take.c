@@ -85,7 +85,7 @@ static uint64_t worth(const struct pick *k, uint16_t cpu, uint16_t asker,
 		return 0;
 	if (!pick_is_lc(s, vm))
 		return rank(RANK_HARVEST, (uint64_t)over(k, vm));
-	if (s->vcpu[owner].run == VCPU_RUN_HALTED)
+	if (pick_halted_ns(s, owner) >= settle_ns)
 		return rank(RANK_IDLE, pick_halted_ns(s, owner));
 	by = later(k, owner, vcpu);
 	return by ? rank(RANK_RUNS, by) : 0;
@@ -99,7 +99,7 @@ uint16_t pick_take(const struct pick *k, uint16_t asker, uint16_t vcpu,
 
 	for (uint16_t cpu = 0; cpu < k->s->cpu_cnt; cpu++) {
 		w = worth(k, cpu, asker, vcpu, settle_ns);
-		if (w > best_worth) {
+		if (w && w >= best_worth) {
 			best = cpu;
 			best_worth = w;
 		}
