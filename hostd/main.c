@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "log.h"
 #include "loop.h"
+#include "meters.h"
 #include "notify.h"
 #include "options.h"
 #include "pins.h"
@@ -53,6 +54,7 @@ static struct hostd {
 	struct actuate *actuate;
 	struct sense_bpf *bpf;
 	struct agents *agents; /* NULL: none */
+	struct meters *meters;
 	struct sw *sw;
 	struct port *uplink;
 	struct loop *loop;
@@ -285,6 +287,27 @@ static void start_agents(void)
 	log_warn("guests' agents are not used: %s", strerror(-err));
 }
 
+static void set_meters(void)
+{
+	const struct meters_set set = {
+		.acts = policy_find(hd.conf.policy) == &policy_ias,
+		.node_max_bytes_s = hd.conf.node_bytes_s,
+	};
+
+	meters_set(hd.meters, &set);
+}
+
+static void start_meters(void)
+{
+	const struct meter_conf c = { .root = "/", .topo = &hd.topo };
+
+	if (meters_open(&hd.meters, hd.conf.meter, &c))
+		log_die("out of memory");
+	set_meters();
+	if (meters_start(hd.meters))
+		log_die("cannot start the meters thread");
+}
+
 /* Free hugepages of the default size; DPDK runs without them, too. */
 static unsigned long hugepages_free(void)
 {
@@ -334,6 +357,7 @@ static void start_loop(void)
 		.actuate = hd.actuate,
 		.bpf = hd.bpf,
 		.board = hd.agents ? agents_board(hd.agents) : NULL,
+		.meters = meters_board(hd.meters),
 		.topo = &hd.topo,
 		.cpu = hd.conf.poll_cpu,
 		.wake_control = wake_control,
@@ -395,6 +419,7 @@ static void start_vms(void)
 		.act = hd.act,
 		.bpf = hd.bpf,
 		.agents = hd.agents,
+		.meters = hd.meters,
 		.run_dir = opt.run_dir,
 		.on_release = on_release,
 		.act_on = policy_find(hd.conf.policy) != &policy_none,
@@ -439,6 +464,7 @@ static int reload(char *text, size_t size)
 
 		hd.ops->room(hd.act, &room);
 	}
+	set_meters();
 	settings_of(&hd.conf, &m.settings);
 	/* Stop acting before VMs are released; adopt them before acting. */
 	if (!m.settings.act)
@@ -482,6 +508,7 @@ static void stop(void)
 	loop_stop(hd.loop);
 	if (hd.agents)
 		agents_close(hd.agents);
+	meters_close(hd.meters);
 	hd.ops->close(hd.act);
 	pins_close(hd.pins);
 	virt_close(hd.virt);
@@ -524,6 +551,7 @@ int main(int argc, char **argv)
 	start_backend();
 	start_sensor();
 	start_agents();
+	start_meters();
 	start_packets();
 	start_loop();
 	start_vms();

@@ -92,6 +92,7 @@ struct stat_all {
 	struct act_count act;	      /* (control) what the backend did */
 	bool libvirt_up;	      /* (control) */
 	char sensor[160];	      /* (control) "on", or why there is none */
+	char meter[160]; /* (control) which one, or why there is none */
 	uint64_t reloads, reloads_refused; /* (control) */
 	uint64_t vms_refused; /* (control) tables full, sockets refused */
 	uint64_t passes, passes_busy, sleeps, decisions;
@@ -104,6 +105,8 @@ struct stat_all {
 	struct port_count uplink;
 	uint64_t log_next; /* events ever; the ring index is modulo */
 	struct stat_event log[STAT_LOG_MAX];
+	uint16_t node_cnt;
+	struct node_view node[NODE_MAX]; /* as in the latest snapshot */
 	struct stat_cpu cpu[CPU_MAX];
 	struct stat_vm vm[VM_MAX];
 };
