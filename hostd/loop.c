@@ -26,6 +26,7 @@
 #include "hl/clock.h"
 #include "hl/mbox.h"
 #include "owners.h"
+#include "policy/snapshot.h"
 #include "publish.h"
 #include "sense.h"
 #include "stat.h"
@@ -44,6 +45,7 @@ struct loop {
 	struct port_list ports;
 	struct owners owners;
 	struct snapshot snap;
+	bool stale; /* what is derived in it, until the end of mail() */
 	struct plan plan;
 	void *state[POLICY_STATES]; /* one a policy, policy_table's order */
 	uint64_t busy_ns, decide_ns, publish_ns; /* last busy, next two */
@@ -151,30 +153,28 @@ static void want_vm(struct loop *l, uint16_t slot)
 			want(l, (uint16_t)(vm->first_vcpu + i));
 }
 
-/* The policy reads who owns what from the snapshot: copy it there. */
+/* The policy reads who owns what from the snapshot: copy it there. While what
+ * is derived there is stale, only the owner; the rest follows (mail()). */
 static void show_owner(struct loop *l, uint16_t cpu, uint16_t owner)
 {
-	struct cpu_view *c = &l->snap.cpu[cpu];
-
-	if (c->owner != VCPU_NONE && l->snap.vcpu[c->owner].cpu == cpu)
-		l->snap.vcpu[c->owner].cpu = CPU_NONE;
-	if (owner != VCPU_NONE)
-		l->snap.vcpu[owner].cpu = cpu;
-	c->owner = owner;
-	c->since_ns = l->snap.now_ns;
+	if (!l->stale) {
+		snapshot_own(&l->snap, cpu, owner);
+		return;
+	}
+	l->snap.cpu[cpu].owner = owner;
+	l->snap.cpu[cpu].since_ns = l->snap.now_ns;
 }
 
 /* What the agent in the guest is told of a vcpu. One of a best-effort VM may
  * run anywhere, whatever it owns: to its agent, that is nothing. */
 static void tell_agent(struct loop *l, uint16_t vcpu)
 {
-	const struct vcpu_view *v = &l->snap.vcpu[vcpu];
 	bool tells = l->set.act && l->set.policy->tells_agents;
+	uint16_t vm = l->snap.vcpu[vcpu].vm, cpu = l->owners.vcpu_cpu[vcpu];
 
-	if (tells && v->vm != VM_NONE && v->cpu != CPU_NONE &&
-	    l->snap.vm[v->vm].class == VM_CLASS_LATENCY_CRITICAL)
-		board_grant(l->conf.board, vcpu, v->cpu,
-			    l->snap.cpu[v->cpu].llc);
+	if (tells && vm != VM_NONE && cpu != CPU_NONE &&
+	    l->snap.vm[vm].class == VM_CLASS_LATENCY_CRITICAL)
+		board_grant(l->conf.board, vcpu, cpu, l->snap.cpu[cpu].llc);
 	else
 		board_grant(l->conf.board, vcpu, CPU_NONE, CPU_NONE);
 }
@@ -184,9 +184,11 @@ static void tell_agent(struct loop *l, uint16_t vcpu)
 static void show_owners(struct loop *l)
 {
 	static uint16_t touched[2 * CPU_MAX];
+	struct cpumask moved = l->owners.moved;
 	unsigned cnt = 0;
 
-	for (unsigned i = 0; i < l->snap.cpu_cnt; i++) {
+	l->owners.moved = (struct cpumask){ 0 };
+	cpumask_for_each (i, &moved) {
 		uint16_t was = l->snap.cpu[i].owner;
 		uint16_t is = owners_of_cpu(&l->owners, (uint16_t)i);
 
@@ -198,8 +200,6 @@ static void show_owners(struct loop *l)
 			touched[cnt++] = is;
 		show_owner(l, (uint16_t)i, is);
 	}
-	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
-		l->snap.vm[i].owned = owners_of_vm(&l->owners, (uint16_t)i);
 	if (!l->conf.board)
 		return;
 	while (cnt)
@@ -305,6 +305,7 @@ static void decide(struct loop *l, uint64_t now_ns)
 
 static void take_settings(struct loop *l, const struct settings *set)
 {
+	l->stale = true;
 	if (set->policy != l->set.policy) {
 		memset(l->state[policy_index(set->policy)], 0,
 		       set->policy->state_bytes);
@@ -337,6 +338,7 @@ static void set_vcpu(struct loop *l, const struct msg *m)
 {
 	struct vcpu_view *v = &l->snap.vcpu[m->vcpu.slot];
 
+	l->stale = true;
 	memset(v, 0, sizeof(*v));
 	v->vm = m->vcpu.tid ? m->vcpu.vm : VM_NONE;
 	v->cpu = CPU_NONE;
@@ -351,6 +353,7 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 {
 	struct vm_view *vm = &l->snap.vm[slot];
 
+	l->stale = true;
 	if (slot >= l->snap.vm_cnt)
 		l->snap.vm_cnt = (uint16_t)(slot + 1);
 	if (!vm->present)
@@ -369,6 +372,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 {
 	struct vm_view *vm = &l->snap.vm[slot];
 
+	l->stale = true;
 	for (unsigned i = 0; i < l->snap.cpu_cnt; i++) {
 		const struct grant g = { .cpu = (uint16_t)i,
 					 .vcpu = VCPU_NONE,
@@ -448,12 +452,22 @@ static void handle(struct loop *l, struct msg *m)
 	}
 }
 
+/* After changes of what is configured: they may come in hundreds, so once a
+ * pass is enough. */
+static void freshen(struct loop *l)
+{
+	if (l->stale)
+		snapshot_index(&l->snap);
+	l->stale = false;
+}
+
 static void mail(struct loop *l)
 {
 	struct msg m;
 
 	for (unsigned n = 0; n < MAIL_PER_PASS && mbox_pop(&l->inbox, &m); n++)
 		handle(l, &m);
+	freshen(l);
 }
 
 /* --- the pass ------------------------------------------------------------ */
@@ -535,6 +549,7 @@ static void loop_init(struct loop *l)
 		       sizeof(t->distance[i]));
 	l->set.policy = l->conf.settings.policy;
 	take_settings(l, &l->conf.settings);
+	freshen(l);
 }
 
 int loop_start(struct loop *l)

@@ -6,6 +6,8 @@
  */
 #include "meter_board.h"
 
+#include "policy/snapshot.h"
+
 /* Return: false when they were written meanwhile. */
 static bool read_nodes(const struct meter_board *b, uint32_t gen,
 		       struct node_view *out)
@@ -47,8 +49,10 @@ static void show_vms(struct meter_board *b, struct snapshot *s)
 		for (; bits; bits &= bits - 1) {
 			unsigned vm = 64 * i + (unsigned)__builtin_ctzll(bits);
 
-			if (vm < s->vm_cnt && s->vm[vm].present)
-				meter_board_show_vm(b, s, (uint16_t)vm);
+			if (vm >= s->vm_cnt || !s->vm[vm].present)
+				continue;
+			meter_board_show_vm(b, s, (uint16_t)vm);
+			snapshot_mark(s, (uint16_t)vm);
 		}
 	}
 }

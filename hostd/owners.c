@@ -74,6 +74,7 @@ static void disown(struct owners *o, uint16_t cpu)
 	v = &o->vm[o->vcpu_vm[vcpu]];
 	v->cnt--;
 	cpumask_clear(&v->own, cpu);
+	cpumask_set(&o->moved, cpu);
 	o->vcpu_cpu[vcpu] = CPU_NONE;
 	o->cpu_owner[cpu] = VCPU_NONE;
 }
@@ -89,6 +90,7 @@ static void assign(struct owners *o, uint16_t cpu, uint16_t vcpu)
 	touch(o, o->vcpu_vm[vcpu]);
 	v->cnt++;
 	cpumask_set(&v->own, cpu);
+	cpumask_set(&o->moved, cpu);
 	o->vcpu_cpu[vcpu] = cpu;
 	o->cpu_owner[cpu] = vcpu;
 }

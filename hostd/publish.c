@@ -38,11 +38,11 @@ static void publish_vm(const struct snapshot *s, uint16_t vm)
 	uint64_t ran_ns = 0, waited_ns = 0;
 
 	for (unsigned i = 0; i < view->vcpu_cnt; i++) {
-		const struct vcpu_view *v = &s->vcpu[view->first_vcpu + i];
+		uint16_t slot = (uint16_t)(view->first_vcpu + i);
 
-		if (v->vm != VM_NONE) {
-			ran_ns += v->ran_ns;
-			waited_ns += v->waited_ns;
+		if (s->vcpu[slot].vm != VM_NONE) {
+			ran_ns += vcpu_ran_ns(s, slot);
+			waited_ns += vcpu_waited_ns(s, slot);
 		}
 	}
 	st->ran_ns = ran_ns;

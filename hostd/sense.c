@@ -14,6 +14,7 @@
 #include "sense.h"
 
 #include "hl/clock.h"
+#include "policy/snapshot.h"
 #include "sense_bpf.h"
 #include "stat.h"
 
@@ -30,32 +31,34 @@ static uint64_t age_ns(uint64_t now_ns, uint64_t then_ns)
 }
 
 /* What it ran since the last look counts for who owned a cpu in that time. */
-static void sense_ran(struct vcpu_view *v, struct stat_share *share,
-		      uint64_t ran_ns)
+static void sense_ran(const struct snapshot *s, uint16_t vcpu)
 {
-	if (ran_ns > v->ran_ns) {
-		share->ran_ns += ran_ns - v->ran_ns;
+	static uint64_t counted_ns[VCPU_MAX]; /* of each vcpu */
+	const struct vcpu_view *v = &s->vcpu[vcpu];
+	struct stat_share *share = &stat_hostd.vm[v->vm].share;
+	uint64_t ran_ns = vcpu_ran_ns(s, vcpu);
+
+	if (ran_ns > counted_ns[vcpu]) {
+		share->ran_ns += ran_ns - counted_ns[vcpu];
 		if (v->cpu != CPU_NONE)
-			share->owned_ns += ran_ns - v->ran_ns;
+			share->owned_ns += ran_ns - counted_ns[vcpu];
 	}
-	v->ran_ns = ran_ns;
+	counted_ns[vcpu] = ran_ns;
 }
 
-static void sense_vcpu(struct vcpu_view *v, const struct sense_bpf *bpf,
-		       uint16_t slot, uint64_t now_ns)
+static void sense_vcpu(struct snapshot *snap, struct vcpu_view *v,
+		       const struct sense_bpf *bpf, uint16_t slot)
 {
 	struct sensor_slot s;
-	uint64_t open_ns;
 
 	if (!bpf || !sense_bpf_read(bpf, slot, &s))
 		return; /* being written: the former values are fresh enough */
-	open_ns = age_ns(now_ns, s.since_ns);
 	v->run = (uint8_t)s.state;
 	v->since_ns = s.since_ns;
 	v->last_cpu = s.state == VCPU_RUN_UNKNOWN ? CPU_NONE : (uint16_t)s.cpu;
-	sense_ran(v, &stat_hostd.vm[v->vm].share,
-		  s.ran_ns + (s.state == VCPU_RUN_RUNNING ? open_ns : 0));
-	v->waited_ns = s.waited_ns + (s.state == VCPU_RUN_READY ? open_ns : 0);
+	v->ran_ns = s.ran_ns;
+	v->waited_ns = s.waited_ns;
+	sense_ran(snap, slot);
 }
 
 static void sense_vm(struct snapshot *s, struct vm_view *vm,
@@ -69,7 +72,7 @@ static void sense_vm(struct snapshot *s, struct vm_view *vm,
 
 		if (v->vm == VM_NONE)
 			continue;
-		sense_vcpu(v, bpf, slot, s->now_ns);
+		sense_vcpu(s, v, bpf, slot);
 		if (v->run != VCPU_RUN_READY)
 			continue;
 		open_ns = age_ns(s->now_ns, v->since_ns);
@@ -128,6 +131,8 @@ void sense_snapshot(struct snapshot *s, struct sw *sw,
 		if (board)
 			sense_hint(s, (uint16_t)i, board);
 	}
+	snapshot_mark_all(s);
+	snapshot_list(s);
 }
 
 /* Could this VM be given one cpu more, if it wanted it? */

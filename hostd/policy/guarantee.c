@@ -2,26 +2,12 @@
 /*
  * guarantee.c - the part of pick.h that holds under every policy: limits
  *
- * A VM that is latency-critical always owns its cpus_min, wanted or not: the
- * first request after a pause must not wait for a decision. It never keeps
- * more than cpus_max. The usual decision finds every VM within its limits and
- * costs one comparison a VM; only when a minimum cannot be met from free cpus
- * are entitlements added up and cpus taken from others.
+ * A VM that is latency-critical always owns what is due to it (snapshot.h),
+ * wanted or not: the first request after a pause must not wait for a decision.
+ * It never keeps more than cpus_max. Who is outside of his limits stands in the
+ * snapshot; the usual decision finds nobody there.
  */
 #include "pick.h"
-
-static uint16_t lesser(uint16_t a, uint16_t b)
-{
-	return a < b ? a : b;
-}
-
-/* wanted() - Cpus @vm must own if it has vcpus enough for them. */
-static uint16_t wanted(const struct snapshot *s, uint16_t vm)
-{
-	if (!pick_is_lc(s, vm))
-		return 0;
-	return lesser(s->vm[vm].cpus_min, s->vm[vm].cpus_max);
-}
 
 /* give() - @cpu to the vcpu of @vm it suits best; there must be one. */
 static void give(struct pick *k, uint16_t cpu, uint16_t vm)
@@ -29,14 +15,17 @@ static void give(struct pick *k, uint16_t cpu, uint16_t vm)
 	pick_give(k, cpu, pick_vcpu(k, vm, cpu, PICK_ANY), REASON_GUARANTEE);
 }
 
-/* fill() - Minimums from free cpus. Return: false when they did not do. */
+/* fill() - What is due, from free cpus. Return: false when they did not do. */
 static bool fill(struct pick *k)
 {
 	const struct snapshot *s = k->s;
 	uint16_t cpu;
 
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		while (k->owned[vm] < wanted(s, vm)) {
+	vmset_for_each(i, &s->below)
+	{
+		uint16_t vm = (uint16_t)i;
+
+		while (pick_owned(k, vm) < s->vm[vm].due) {
 			if (pick_vcpu(k, vm, CPU_NONE, PICK_ANY) == VCPU_NONE)
 				break;
 			cpu = pick_cpu(k, vm, PICK_ANY);
@@ -48,33 +37,23 @@ static bool fill(struct pick *k)
 	return true;
 }
 
-/* entitle() - What each VM may insist on: slot order, until none is left. */
-static void entitle(const struct pick *k, uint16_t due[VM_MAX])
-{
-	uint16_t left = k->managed_cnt;
-
-	for (uint16_t vm = 0; vm < k->s->vm_cnt; vm++) {
-		due[vm] = lesser(wanted(k->s, vm), left);
-		if (due[vm])
-			due[vm] = lesser(due[vm], pick_use(k->s, vm).plugged);
-		left -= due[vm];
-	}
-}
-
 /*
- * richest() - The VM to take a cpu from, given what each is due
+ * richest() - The VM to take a cpu from
  *
  * Best-effort owners come first, however little they own. Return: a VM, or
  * VM_NONE when nobody owns more than is due.
  */
-static uint16_t richest(const struct pick *k, const uint16_t due[VM_MAX])
+static uint16_t richest(const struct pick *k)
 {
 	const struct snapshot *s = k->s;
 	uint16_t best = VM_NONE;
 	int best_over = 0, over;
 
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		over = k->owned[vm] - due[vm];
+	vmset_for_each(i, &s->rich)
+	{
+		uint16_t vm = (uint16_t)i;
+
+		over = pick_owned(k, vm) - s->vm[vm].due;
 		if (over > 0 && !pick_is_lc(s, vm))
 			over += CPU_MAX;
 		if (over > best_over) {
@@ -85,15 +64,20 @@ static uint16_t richest(const struct pick *k, const uint16_t due[VM_MAX])
 	return best;
 }
 
-/* claim() - Minimums at the cost of those who own more than is due. */
+/* claim() - What is due at the cost of those who own more than that. */
 static void claim(struct pick *k)
 {
-	uint16_t due[VM_MAX] = { 0 }, from, cpu;
+	const struct snapshot *s = k->s;
+	uint16_t from, cpu;
 
-	entitle(k, due);
-	for (uint16_t vm = 0; vm < k->s->vm_cnt; vm++) {
-		while (k->owned[vm] < due[vm]) {
-			from = richest(k, due);
+	vmset_for_each(i, &s->below)
+	{
+		uint16_t vm = (uint16_t)i;
+
+		while (pick_owned(k, vm) < s->vm[vm].due) {
+			if (pick_vcpu(k, vm, CPU_NONE, PICK_ANY) == VCPU_NONE)
+				break;
+			from = richest(k);
 			if (from == VM_NONE)
 				return;
 			cpu = pick_loser(k, from);
@@ -115,8 +99,11 @@ void pick_trim(struct pick *k)
 	const struct snapshot *s = k->s;
 	uint16_t cpu;
 
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		while (k->owned[vm] > s->vm[vm].cpus_max) {
+	vmset_for_each(i, &s->above)
+	{
+		uint16_t vm = (uint16_t)i;
+
+		while (pick_owned(k, vm) > s->vm[vm].cpus_max) {
 			cpu = pick_loser(k, vm);
 			if (cpu == CPU_NONE)
 				break;

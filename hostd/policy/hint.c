@@ -19,7 +19,7 @@
 static bool may_try(const struct pick *k, uint16_t vm,
 		    const struct hint_trust *t)
 {
-	return k->s->vm[vm].hinted && !t->trying && k->owned[vm];
+	return k->s->vm[vm].hinted && !t->trying && pick_owned(k, vm);
 }
 
 bool hint_full(const struct pick *k, uint16_t vm, const struct hint_trust *t,
@@ -41,7 +41,7 @@ bool hint_full(const struct pick *k, uint16_t vm, const struct hint_trust *t,
 			return false;
 		full++;
 	}
-	return full && full >= k->owned[vm];
+	return full && full >= pick_owned(k, vm);
 }
 
 bool hint_asks(const struct pick *k, uint16_t vm, const struct hint_trust *t,
@@ -49,10 +49,10 @@ bool hint_asks(const struct pick *k, uint16_t vm, const struct hint_trust *t,
 {
 	const struct vm_view *v = &k->s->vm[vm];
 
-	if (!may_try(k, vm, t) || k->owned[vm] >= v->cpus_max ||
-	    k->owned[vm] >= v->vcpu_cnt)
+	if (!may_try(k, vm, t) || pick_owned(k, vm) >= v->cpus_max ||
+	    pick_owned(k, vm) >= v->vcpu_cnt)
 		return false;
-	if (k->s->now_ns >= t->deaf_ns && v->hint_wanted > k->owned[vm] &&
+	if (k->s->now_ns >= t->deaf_ns && v->hint_wanted > pick_owned(k, vm) &&
 	    v->hint_wait_ns >= limit_ns)
 		return true;
 	return hint_full(k, vm, t, BUSY_NS);

@@ -3,90 +3,64 @@
  * pick.c - which cpu, which vcpu, who loses
  *
  * One struct pick is filled by pick_begin(), changed by pick_give() and
- * pick_drop(), and never outlives decide(). Everything below costs a walk over
- * the cpus, or over one VM's vcpus; policies call it for VMs that need
- * something, not for all there are. Guarantees: guarantee.c.
+ * pick_drop(), and never outlives decide(). It holds the masks of cpus a
+ * decision may change, by value, and of the rest only what the plan's lines
+ * change. Everything below costs a walk over one VM's vcpus, the plan's lines
+ * and some masks; nothing walks over the cpus or the VMs. Guarantees:
+ * guarantee.c.
  */
 #include "pick.h"
 
 #include "hl/sensor.h"
 
-#define bit_set(map, i) ((map)[(i) / 64] |= 1ull << ((i) % 64))
-#define bit_has(map, i) ((map)[(i) / 64] >> ((i) % 64) & 1)
-
-/* vcpus_end() - One behind a VM's last vcpu slot, cut to what exists. */
-static unsigned vcpus_end(const struct snapshot *s, uint16_t vm)
-{
-	unsigned end = s->vm[vm].first_vcpu + (unsigned)s->vm[vm].vcpu_cnt;
-
-	return end < s->vcpu_cnt ? end : s->vcpu_cnt;
-}
-
-/* vcpu_vm() - The VM @vcpu belongs to; VM_NONE when either is not there. */
-static uint16_t vcpu_vm(const struct snapshot *s, uint16_t vcpu)
-{
-	const struct vm_view *v;
-	uint16_t vm;
-
-	if (vcpu >= s->vcpu_cnt)
-		return VM_NONE;
-	vm = s->vcpu[vcpu].vm;
-	if (vm >= s->vm_cnt || !s->vm[vm].present)
-		return VM_NONE;
-	v = &s->vm[vm];
-	if (vcpu < v->first_vcpu || vcpu - v->first_vcpu >= v->vcpu_cnt)
-		return VM_NONE;
-	return vm;
-}
-
 void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p)
 {
-	*k = (struct pick){ .s = s, .plan = p };
-
-	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {
-		uint16_t vcpu = s->cpu[cpu].owner;
-		uint16_t vm = vcpu_vm(s, vcpu);
-
-		k->owner[cpu] = VCPU_NONE;
-		if (!s->cpu[cpu].managed) {
-			if (vcpu != VCPU_NONE)
-				pick_drop(k, cpu, REASON_GONE);
-			continue;
-		}
-		k->managed_cnt++;
-		if (vm != VM_NONE && !bit_has(k->busy, vcpu)) {
-			k->owner[cpu] = vcpu;
-			k->owned[vm]++;
-			bit_set(k->busy, vcpu);
-			continue;
-		}
-		cpumask_set(&k->free, cpu);
-		if (vcpu != VCPU_NONE)
-			cpumask_set(&k->gone, cpu);
-	}
+	k->s = s;
+	k->plan = p;
+	k->by_node = false;
+	k->free = s->free;
+	k->gone = s->gone;
+	k->alone = s->alone;
+	k->moved = (struct cpumask){ 0 };
+	pick_because(k, 0, 0);
+	if (cpumask_subset(&s->gone, &s->managed))
+		return;
+	cpumask_for_each (cpu, &s->gone)
+		if (!cpumask_has(&s->managed, cpu))
+			pick_drop(k, (uint16_t)cpu, REASON_GONE);
 }
 
 void pick_end(struct pick *k)
 {
-	cpumask_for_each (cpu, &k->gone)
+	struct cpumask gone = k->gone;
+
+	cpumask_for_each (cpu, &gone)
 		pick_drop(k, (uint16_t)cpu, REASON_GONE);
 }
 
 /* move() - Note a change of owner, here and in the plan. */
 static void move(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why)
 {
+	const struct snapshot *s = k->s;
+	uint64_t saw_ns = k->saw_ns, limit_ns = k->limit_ns;
+	uint16_t from, line = k->plan->count;
+
+	pick_because(k, 0, 0);
 	if (cpumask_has(&k->moved, cpu) || !plan_add(k->plan, cpu, vcpu, why))
 		return;
-	if (k->owner[cpu] != VCPU_NONE)
-		k->owned[vcpu_vm(k->s, k->owner[cpu])]--;
+	k->plan->grant[line].saw_ns = saw_ns;
+	k->plan->grant[line].limit_ns = limit_ns;
+	from = snapshot_owner(s, cpu);
+	k->from_vm[line] = from == VCPU_NONE ? VM_NONE : s->vcpu[from].vm;
+	k->to_vm[line] = vcpu == VCPU_NONE ? VM_NONE : s->vcpu[vcpu].vm;
 	k->owner[cpu] = vcpu;
 	cpumask_set(&k->moved, cpu);
 	cpumask_clear(&k->free, cpu);
 	cpumask_clear(&k->gone, cpu);
-	if (vcpu != VCPU_NONE) {
-		k->owned[vcpu_vm(k->s, vcpu)]++;
-		bit_set(k->busy, vcpu);
-	}
+	if (vcpu == VCPU_NONE)
+		cpumask_set(&k->alone, s->cpu[cpu].beside);
+	else
+		cpumask_clear(&k->alone, s->cpu[cpu].beside);
 }
 
 void pick_give(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why)
@@ -99,93 +73,134 @@ void pick_drop(struct pick *k, uint16_t cpu, enum reason why)
 	move(k, cpu, VCPU_NONE, why);
 }
 
+/* is_busy() - Does @vcpu own a cpu, or did until this plan? */
+static bool is_busy(const struct pick *k, unsigned vcpu)
+{
+	if (k->s->vcpu[vcpu].cpu != CPU_NONE)
+		return true;
+	for (unsigned i = 0; i < k->plan->count; i++)
+		if (k->plan->grant[i].vcpu == vcpu)
+			return true;
+	return false;
+}
+
 /* candidate() - May @vcpu be given a cpu for @vm? */
 static bool candidate(const struct pick *k, unsigned vcpu, uint16_t vm,
 		      enum pick_who who)
 {
 	const struct vcpu_view *v = &k->s->vcpu[vcpu];
 
-	if (v->vm != vm || bit_has(k->busy, vcpu))
+	if (v->vm != vm || is_busy(k, vcpu))
 		return false;
 	return who == PICK_ANY || v->run != VCPU_RUN_HALTED;
 }
 
-static bool is_mine(const struct pick *k, uint16_t cpu, uint16_t vm)
+/* mine() - The cpus @vm owns as planned; those in the plan are not in @old. */
+static struct cpumask mine(const struct pick *k, uint16_t vm,
+			   struct cpumask *old)
 {
-	return cpu < k->s->cpu_cnt && k->owner[cpu] != VCPU_NONE &&
-	       k->s->vcpu[k->owner[cpu]].vm == vm;
+	const struct snapshot *s = k->s;
+	struct cpumask all;
+
+	*old = (struct cpumask){ 0 };
+	for (unsigned v = s->vm[vm].first_vcpu; v < snapshot_vcpus_end(s, vm);
+	     v++)
+		if (s->vcpu[v].vm == vm &&
+		    !cpumask_has(&k->moved, s->vcpu[v].cpu))
+			cpumask_set(old, s->vcpu[v].cpu);
+	all = *old;
+	for (unsigned i = 0; i < k->plan->count; i++)
+		if (k->to_vm[i] == vm)
+			cpumask_set(&all, k->plan->grant[i].cpu);
+	return all;
 }
 
-/* Where a VM is warm: last-level caches and nodes are sets of ids. */
+/* Where a VM is warm, as sets of cpus. */
 struct near {
-	struct cpumask home, llc, node;
+	struct cpumask home, sibling, llc, node;
 };
 
-static void near_add(struct near *n, const struct cpu_view *c)
+static void near_add(struct near *n, const struct snapshot *s, uint16_t cpu)
 {
-	cpumask_set(&n->llc, c->llc);
-	cpumask_set(&n->node, c->node);
+	const struct cpu_view *c = &s->cpu[cpu];
+
+	if (c->llc < CPU_MAX && !cpumask_has(&n->llc, cpu))
+		n->llc = cpumask_or(n->llc, &s->llc[c->llc]);
+	if (c->node < NODE_MAX && !cpumask_has(&n->node, cpu))
+		n->node = cpumask_or(n->node, &s->node_cpus[c->node]);
 }
 
 static void near_of(const struct pick *k, uint16_t vm, enum pick_who who,
 		    struct near *n)
 {
 	const struct snapshot *s = k->s;
+	struct cpumask old, own = mine(k, vm, &old);
+	bool owns = !cpumask_empty(&own);
 
 	*n = (struct near){ 0 };
-	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++)
-		if (is_mine(k, cpu, vm))
-			near_add(n, &s->cpu[cpu]);
-	for (unsigned v = s->vm[vm].first_vcpu; v < vcpus_end(s, vm); v++) {
+	cpumask_for_each (cpu, &own) {
+		cpumask_set(&n->sibling, s->cpu[cpu].beside);
+		near_add(n, s, (uint16_t)cpu);
+	}
+	for (unsigned v = s->vm[vm].first_vcpu; v < snapshot_vcpus_end(s, vm);
+	     v++) {
 		uint16_t last = s->vcpu[v].last_cpu;
 
 		if (last >= s->cpu_cnt || !candidate(k, v, vm, who))
 			continue;
 		cpumask_set(&n->home, last);
-		if (!k->owned[vm])
-			near_add(n, &s->cpu[last]);
+		if (!owns)
+			near_add(n, s, last);
 	}
 }
 
-/* suits() - How well @cpu suits @vm; each term outweighs all after it. */
-static unsigned suits(const struct pick *k, uint16_t cpu, uint16_t vm,
-		      const struct near *n)
+/* prefer() - Of the cpus in @m keep those in @these, if there are any. */
+static void prefer(struct cpumask *m, const struct cpumask *these)
 {
-	const struct cpu_view *c = &k->s->cpu[cpu];
-	bool sibling = is_mine(k, c->sibling, vm);
-	unsigned score = 0;
+	struct cpumask both = cpumask_and(*m, these);
 
-	if (cpumask_has(&n->home, cpu))
-		score += 16;
-	if (sibling)
-		score += 8;
-	if (cpumask_has(&n->llc, c->llc))
-		score += 4;
-	if (cpumask_has(&n->node, c->node))
-		score += 2;
-	if (sibling || c->sibling >= k->s->cpu_cnt ||
-	    k->owner[c->sibling] == VCPU_NONE)
-		score += 1;
-	return score;
+	if (!cpumask_empty(&both))
+		*m = both;
+}
+
+/* prefer_node() - Keep the cpus of @m nearest to @node's memory. */
+static void prefer_node(struct cpumask *m, const struct snapshot *s,
+			uint16_t node)
+{
+	struct cpumask nearest = { 0 };
+	unsigned best = ~0u;
+
+	if (node >= s->node_cnt || node >= NODE_MAX)
+		return;
+	for (unsigned n = 0; n < s->node_cnt && n < NODE_MAX; n++) {
+		struct cpumask here = cpumask_and(*m, &s->node_cpus[n]);
+		unsigned far = n == node ? 0 : s->node[node].distance[n];
+
+		if (cpumask_empty(&here) || far > best)
+			continue;
+		nearest = far < best ? here : cpumask_or(nearest, &here);
+		best = far;
+	}
+	prefer(m, &nearest);
 }
 
 uint16_t pick_cpu(const struct pick *k, uint16_t vm, enum pick_who who)
 {
-	unsigned best_score = 0, score;
-	uint16_t best = CPU_NONE;
+	struct cpumask m = k->free, quiet;
 	struct near n;
 
-	if (cpumask_empty(&k->free))
+	if (cpumask_empty(&m))
 		return CPU_NONE;
+	if (k->by_node)
+		prefer_node(&m, k->s, k->s->vm[vm].node);
 	near_of(k, vm, who, &n);
-	cpumask_for_each (cpu, &k->free) {
-		score = suits(k, (uint16_t)cpu, vm, &n);
-		if (best == CPU_NONE || score > best_score) {
-			best = (uint16_t)cpu;
-			best_score = score;
-		}
-	}
-	return best;
+	quiet = cpumask_or(k->alone, &n.sibling);
+	prefer(&m, &n.home);
+	prefer(&m, &n.sibling);
+	prefer(&m, &n.llc);
+	prefer(&m, &n.node);
+	prefer(&m, &quiet);
+	return (uint16_t)cpumask_next(&m, 0);
 }
 
 /* claim() - Rank of a candidate for @cpu, see pick_vcpu(). */
@@ -220,8 +235,8 @@ uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
 	unsigned best_rank = 0, rank;
 	uint16_t best = VCPU_NONE;
 
-	for (unsigned v = k->s->vm[vm].first_vcpu; v < vcpus_end(k->s, vm);
-	     v++) {
+	for (unsigned v = k->s->vm[vm].first_vcpu;
+	     v < snapshot_vcpus_end(k->s, vm); v++) {
 		if (!candidate(k, v, vm, who))
 			continue;
 		rank = claim(&vcpu[v], cpu);
@@ -234,30 +249,38 @@ uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
 	return best;
 }
 
+/* misses() - How little a VM with @own misses @cpu. */
+static unsigned misses(const struct snapshot *s, uint16_t cpu,
+		       const struct cpumask *own)
+{
+	const struct cpu_view *c = &s->cpu[cpu];
+	unsigned score = CPU_MAX;
+	struct cpumask near;
+
+	if (c->llc < CPU_MAX) {
+		near = cpumask_and(*own, &s->llc[c->llc]);
+		score -= cpumask_count(&near);
+	}
+	if (!cpumask_has(own, c->sibling))
+		score += 2 * CPU_MAX;
+	if (s->vcpu[c->owner].run == VCPU_RUN_HALTED)
+		score += 4 * CPU_MAX;
+	return score;
+}
+
 uint16_t pick_loser(const struct pick *k, uint16_t vm)
 {
 	const struct snapshot *s = k->s;
+	struct cpumask old, own = mine(k, vm, &old);
 	unsigned best_score = 0, score;
 	uint16_t best = CPU_NONE;
-	uint16_t on_llc[CPU_MAX] = { 0 };
 
-	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++)
-		if (is_mine(k, cpu, vm) && s->cpu[cpu].llc < CPU_MAX)
-			on_llc[s->cpu[cpu].llc]++;
-	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {
-		const struct cpu_view *c = &s->cpu[cpu];
-
-		if (!is_mine(k, cpu, vm) || cpumask_has(&k->moved, cpu))
-			continue;
-		score = CPU_MAX - (c->llc < CPU_MAX ? on_llc[c->llc] : 0);
-		if (!is_mine(k, c->sibling, vm))
-			score += 2 * CPU_MAX;
-		if (s->vcpu[k->owner[cpu]].run == VCPU_RUN_HALTED)
-			score += 4 * CPU_MAX;
+	cpumask_for_each (cpu, &old) {
+		score = misses(s, (uint16_t)cpu, &own);
 		if (best == CPU_NONE || score > best_score ||
 		    (score == best_score &&
-		     c->since_ns >= s->cpu[best].since_ns)) {
-			best = cpu;
+		     s->cpu[cpu].since_ns >= s->cpu[best].since_ns)) {
+			best = (uint16_t)cpu;
 			best_score = score;
 		}
 	}
@@ -268,13 +291,14 @@ struct pick_use pick_use(const struct snapshot *s, uint16_t vm)
 {
 	struct pick_use u = { 0 };
 
-	for (unsigned v = s->vm[vm].first_vcpu; v < vcpus_end(s, vm); v++) {
+	for (unsigned v = s->vm[vm].first_vcpu; v < snapshot_vcpus_end(s, vm);
+	     v++) {
 		if (s->vcpu[v].vm != vm)
 			continue;
 		u.plugged++;
 		u.runnable += s->vcpu[v].run != VCPU_RUN_HALTED;
 		u.sensed |= s->vcpu[v].run != VCPU_RUN_UNKNOWN;
-		u.ran_ns += s->vcpu[v].ran_ns;
+		u.ran_ns += vcpu_ran_ns(s, (uint16_t)v);
 	}
 	return u;
 }

@@ -2,30 +2,37 @@
 /*
  * pick.h - what several policies need: which cpu, which vcpu, who loses
  *
- * A struct pick is one decision under way: the snapshot, the plan so far, and
- * who owns what once the plan is carried out. It lives on the stack of
- * decide(). A cpu already in the plan is left alone by every function here,
- * so a plan names it once. Pure; poll thread.
+ * A struct pick is one decision under way: what the plan so far makes of the
+ * snapshot. It lives on the stack of decide() and is as good as empty when
+ * pick_begin() returns: what the plan does not touch is read from the snapshot,
+ * so that a decision that changes nothing costs nothing. A cpu already in the
+ * plan is left alone by every function here, so a plan names it once. Pure;
+ * poll thread.
  *
  * Snapshots come from hostd's own threads, but nothing here trusts them: an
- * index out of range or a slot that contradicts another one means "gone".
+ * index out of range or a slot that contradicts another one means "gone". What
+ * is derived (policy.h) is taken as it is.
  */
 #ifndef HOSTD_POLICY_PICK_H
 #define HOSTD_POLICY_PICK_H
 
 #include "hl/cpumask.h"
 #include "policy.h"
+#include "snapshot.h"
 
 struct pick {
 	const struct snapshot *s;
 	struct plan *plan;
-	uint16_t managed_cnt;
-	uint16_t owner[CPU_MAX];      /* vcpu, or VCPU_NONE, as planned */
-	uint16_t owned[VM_MAX];	      /* cpus of each VM, as planned */
-	struct cpumask free;	      /* managed and owned by nobody */
-	struct cpumask gone;	      /* part of free: the last owner is gone */
-	struct cpumask moved;	      /* stands in the plan */
-	uint64_t busy[VCPU_MAX / 64]; /* vcpus that own, or just owned */
+	bool by_node;		   /* pick_cpu(): distance before all else */
+	struct cpumask free;	   /* managed and owned by nobody, as planned */
+	struct cpumask gone;	   /* part of free: the last owner is gone */
+	struct cpumask alone;	   /* nobody owns the sibling, as planned */
+	struct cpumask moved;	   /* stands in the plan */
+	uint64_t saw_ns, limit_ns; /* pick_because() */
+	/* Of each of the plan's lines; nothing behind plan->count is written.
+	 */
+	uint16_t to_vm[CPU_MAX], from_vm[CPU_MAX];
+	uint16_t owner[CPU_MAX]; /* by cpu, where it stands in the plan */
 };
 
 /* Which vcpus may be given a cpu. */
@@ -35,10 +42,10 @@ enum pick_who {
 };
 
 /*
- * pick_begin() - Take stock
+ * pick_begin() - An empty plan
  *
  * A cpu that is no longer managed is taken from its owner at once
- * (REASON_GONE). One whose owner is gone counts as free. O(cpus).
+ * (REASON_GONE). One whose owner is gone counts as free.
  */
 void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p);
 
@@ -52,11 +59,58 @@ static inline bool pick_is_lc(const struct snapshot *s, uint16_t vm)
 	       s->vm[vm].class == VM_CLASS_LATENCY_CRITICAL;
 }
 
+/* pick_owner() - Who owns @cpu (< cpu_cnt) as planned, or VCPU_NONE. */
+static inline uint16_t pick_owner(const struct pick *k, uint16_t cpu)
+{
+	return cpumask_has(&k->moved, cpu) ? k->owner[cpu]
+					   : snapshot_owner(k->s, cpu);
+}
+
+/* pick_owned() - Cpus of @vm as planned. O(lines of the plan). */
+static inline uint16_t pick_owned(const struct pick *k, uint16_t vm)
+{
+	unsigned cnt = k->s->vm[vm].owned;
+
+	for (unsigned i = 0; i < k->plan->count; i++) {
+		cnt += k->to_vm[i] == vm;
+		cnt -= k->from_vm[i] == vm;
+	}
+	return (uint16_t)cnt;
+}
+
 /* pick_give() - Plan @cpu for @vcpu, taking it from whoever has it. */
 void pick_give(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why);
 
 /* pick_drop() - Plan @cpu for nobody. */
 void pick_drop(struct pick *k, uint16_t cpu, enum reason why);
+
+/*
+ * pick_because() - The figures behind the line that is planned next
+ * @saw_ns, @limit_ns: as in struct grant; a line without them says 0. Of
+ *	REASON_GIVE_BACK: how long what the VM owns was idle, and what is too
+ *	long; of any other reason: a wait, and its limit.
+ */
+static inline void pick_because(struct pick *k, uint64_t saw_ns,
+				uint64_t limit_ns)
+{
+	k->saw_ns = saw_ns;
+	k->limit_ns = limit_ns;
+}
+
+/* pick_signal_ns() - What the signal behind @why says of @v; 0: no time. */
+static inline uint64_t pick_signal_ns(const struct vm_view *v, enum reason why)
+{
+	switch (why) {
+	case REASON_DELAY:
+		return v->delay_ns;
+	case REASON_READY_WAIT:
+		return v->ready_ns;
+	case REASON_HINT:
+		return v->hint_wait_ns;
+	default:
+		return 0;
+	}
+}
 
 /*
  * pick_cpu() - The free cpu that suits a VM best
@@ -65,7 +119,9 @@ void pick_drop(struct pick *k, uint16_t cpu, enum reason why);
  * In this order of weight: a vcpu in question last ran there; its SMT sibling
  * is the VM's; so is something on its last-level cache; so is something on
  * its NUMA node (a VM that owns nothing is where its vcpus last ran); no other
- * VM owns its sibling. Ties: the lowest number. O(cpus + vcpus of the VM).
+ * VM owns its sibling. Ties: the lowest number. With by_node, before all that:
+ * no free cpu is nearer to where the VM's memory is, if that is known.
+ * O(vcpus of the VM), and some words of masks.
  * Return: a cpu, or CPU_NONE when none is free.
  */
 uint16_t pick_cpu(const struct pick *k, uint16_t vm, enum pick_who who);
@@ -83,15 +139,15 @@ uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
 		   enum pick_who who);
 
 /* pick_loser() - The cpu @vm misses least: one whose owner is halted, far from
- * the VM's other cpus, gained last. Return: a cpu, or CPU_NONE. O(cpus). */
+ * the VM's other cpus, gained last; then the highest number. O(vcpus of the
+ * VM). Return: a cpu, or CPU_NONE. */
 uint16_t pick_loser(const struct pick *k, uint16_t vm);
 
-/* pick_guarantee() - Bring every latency-critical VM up to its cpus_min.
+/* pick_guarantee() - Bring every latency-critical VM up to what is due.
  *
- * From free cpus, then from best-effort owners, then from VMs above their own
- * minimum. Where more is guaranteed than managed, lower slots win and the last
- * ones go without. Every line is REASON_GUARANTEE. O(VMs) when nothing is
- * missing. */
+ * From free cpus, then from best-effort owners, then from VMs that own more
+ * than is due. Every line is REASON_GUARANTEE. Nothing but a look at a set
+ * when nobody is short. */
 void pick_guarantee(struct pick *k);
 
 /* pick_trim() - Take from every VM what it owns above its cpus_max. */

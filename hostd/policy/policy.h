@@ -20,6 +20,8 @@
 
 #include "hl/bounds.h"
 #include "hl/cpumask.h"
+#include "hl/sensor.h"
+#include "hl/vmset.h"
 
 enum vm_class {
 	VM_CLASS_BEST_EFFORT,
@@ -49,12 +51,12 @@ enum reason {
 
 struct vcpu_view {
 	uint16_t vm;	    /* VM_NONE: slot not in use */
-	uint16_t cpu;	    /* the cpu it owns, or CPU_NONE */
+	uint16_t cpu;	    /* the cpu it owns, or CPU_NONE; derived */
 	uint16_t last_cpu;  /* where it last ran, or CPU_NONE */
 	uint8_t run;	    /* enum vcpu_run, hl/sensor.h */
 	uint64_t since_ns;  /* when `run` began */
-	uint64_t ran_ns;    /* cpu time so far, a running stretch included */
-	uint64_t waited_ns; /* ready wait so far, an open wait included */
+	uint64_t ran_ns;    /* cpu time, finished stretches: vcpu_ran_ns() */
+	uint64_t waited_ns; /* ready wait, likewise: vcpu_waited_ns() */
 	uint16_t hint_runnable; /* workers on it, says its VM's agent */
 };
 
@@ -71,11 +73,13 @@ struct vm_view {
 	uint16_t cpus_min, cpus_max;   /* guaranteed; never more than */
 	uint16_t weight;	       /* among best-effort VMs, 1..10000 */
 	uint16_t first_vcpu, vcpu_cnt; /* its slots in snapshot.vcpu[] */
-	uint16_t owned;		       /* cpus its vcpus own now */
-	uint16_t held;		       /* frames held for its full ring */
-	uint64_t slo_ns;	       /* target of slo_signal; 0: none */
-	uint16_t slo_permyriad;	       /* of 10,000 so many must meet it */
-	uint8_t slo_signal;	       /* enum slo_signal */
+	uint16_t plugged;	       /* vcpus there are; derived */
+	uint16_t owned;		       /* cpus its vcpus own now; derived */
+	uint16_t due;	 /* cpus it may insist on, see snapshot.h; derived */
+	uint16_t held;	 /* frames held for its full ring */
+	uint64_t slo_ns; /* target of slo_signal; 0: none */
+	uint16_t slo_permyriad; /* of 10,000 so many must meet it */
+	uint8_t slo_signal;	/* enum slo_signal */
 	uint16_t node;	   /* where its memory is, or NODE_NONE: not known */
 	uint64_t delay_ns; /* age of the oldest untaken frame; 0: none */
 	uint64_t ready_ns; /* longest open ready wait among its vcpus */
@@ -92,6 +96,7 @@ struct cpu_view {
 	bool managed;	    /* may be given to an owner */
 	uint16_t owner;	    /* vcpu, or VCPU_NONE */
 	uint16_t sibling;   /* its SMT sibling, or CPU_NONE */
+	uint16_t beside;    /* whose sibling it is; derived */
 	uint16_t llc, node; /* which last-level cache, which NUMA node */
 	uint64_t since_ns;  /* when the owner changed last */
 };
@@ -121,7 +126,42 @@ struct snapshot {
 	struct vm_view vm[VM_MAX];
 	struct vcpu_view vcpu[VCPU_MAX];
 	struct cpu_view cpu[CPU_MAX];
+	/* Derived from the above: snapshot.h says by whom, and keeps it true.
+	 * Policies find here what they would else walk over all cpus or VMs
+	 * for. An owner is gone when its slot is, or owns another cpu. */
+	struct cpumask managed;
+	struct cpumask free;  /* managed; the owner is nobody, or gone */
+	struct cpumask gone;  /* must be taken from who owns it: gone, or the
+				 cpu is not managed */
+	struct cpumask alone; /* nobody owns its SMT sibling */
+	struct cpumask llc[CPU_MAX]; /* the cpus of each */
+	struct cpumask node_cpus[NODE_MAX];
+	struct vmset below;   /* VMs that own less than is due */
+	struct vmset rich;    /* more than is due; best-effort: any */
+	struct vmset above;   /* more than cpus_max */
+	struct vmset elastic; /* latency-critical, could own more or less */
+	struct vmset marked;  /* will be in changed[] of the next snapshot */
 };
+
+/* vcpu_ran_ns() - Cpu time so far, a running stretch included. */
+static inline uint64_t vcpu_ran_ns(const struct snapshot *s, uint16_t vcpu)
+{
+	const struct vcpu_view *v = &s->vcpu[vcpu];
+
+	if (v->run != VCPU_RUN_RUNNING || v->since_ns > s->now_ns)
+		return v->ran_ns;
+	return v->ran_ns + s->now_ns - v->since_ns;
+}
+
+/* vcpu_waited_ns() - Ready wait so far, an open wait included. */
+static inline uint64_t vcpu_waited_ns(const struct snapshot *s, uint16_t vcpu)
+{
+	const struct vcpu_view *v = &s->vcpu[vcpu];
+
+	if (v->run != VCPU_RUN_READY || v->since_ns > s->now_ns)
+		return v->waited_ns;
+	return v->waited_ns + s->now_ns - v->since_ns;
+}
 
 /* Give @cpu to @vcpu, taking it from whoever owns it; VCPU_NONE: to nobody.
  * A vcpu owns one cpu at most: what it owned before is then nobody's. */

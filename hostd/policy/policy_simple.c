@@ -50,15 +50,17 @@ static void park(struct pick *k)
 	const struct snapshot *s = k->s;
 
 	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {
-		uint16_t vcpu = k->owner[cpu];
+		uint16_t vcpu = pick_owner(k, cpu);
 		uint16_t vm;
 
 		if (vcpu == VCPU_NONE || cpumask_has(&k->moved, cpu))
 			continue;
 		vm = s->vcpu[vcpu].vm;
-		if (k->owned[vm] > s->vm[vm].cpus_min &&
-		    pick_halted_ns(s, vcpu) >= SIMPLE_IDLE_NS)
-			pick_drop(k, cpu, REASON_GIVE_BACK);
+		if (pick_owned(k, vm) <= s->vm[vm].cpus_min ||
+		    pick_halted_ns(s, vcpu) < SIMPLE_IDLE_NS)
+			continue;
+		pick_because(k, pick_halted_ns(s, vcpu), SIMPLE_IDLE_NS);
+		pick_drop(k, cpu, REASON_GIVE_BACK);
 	}
 }
 
@@ -67,13 +69,14 @@ static bool help(struct pick *k, uint16_t vm, enum reason why)
 {
 	uint16_t cpu;
 
-	if (k->owned[vm] >= k->s->vm[vm].cpus_max)
+	if (pick_owned(k, vm) >= k->s->vm[vm].cpus_max)
 		return false;
 	if (pick_vcpu(k, vm, CPU_NONE, PICK_RUNNABLE) == VCPU_NONE)
 		return false;
 	cpu = pick_cpu(k, vm, PICK_RUNNABLE);
 	if (cpu == CPU_NONE)
 		return false;
+	pick_because(k, pick_signal_ns(&k->s->vm[vm], why), SIMPLE_WAIT_NS);
 	pick_give(k, cpu, pick_vcpu(k, vm, cpu, PICK_RUNNABLE), why);
 	return true;
 }

@@ -124,7 +124,7 @@ static bool heard(const struct pick *k, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 
-	return v->has_port && !(k->owned[vm] && v->delay_ns >= STUCK_NS);
+	return v->has_port && !(pick_owned(k, vm) && v->delay_ns >= STUCK_NS);
 }
 
 /* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
@@ -215,12 +215,27 @@ static uint16_t needed(struct slo_vm *m, uint16_t owned, bool dense,
 	return cpus < owned ? (uint16_t)cpus : owned;
 }
 
+/* because_idle() - The figures behind a give-back: how long @vm left idle what
+ * it owns, of a window, and what was too long. */
+static void because_idle(struct pick *k, uint16_t vm, uint64_t used_ns,
+			 uint64_t window_ns)
+{
+	unsigned percent = k->s->vm[vm].hinted ? DENSE_PERCENT : USE_PERCENT;
+	uint64_t owned = pick_owned(k, vm), enough_ns = window_ns / 100;
+
+	enough_ns *= owned > 1 ? (owned - 1) * percent : REST_PERCENT;
+	if (used_ns <= enough_ns)
+		pick_because(k, owned * window_ns - used_ns,
+			     owned * window_ns - enough_ns);
+}
+
 /* window_close() - Judge a window, give a cpu back, begin the next. */
 static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	uint64_t now_ns = k->s->now_ns;
 	struct pick_use use = pick_use(k->s, vm);
+	uint64_t used_ns, window_ns = now_ns - m->window_ns;
 	uint16_t keep, cpu;
 	bool wrong;
 
@@ -230,14 +245,15 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 		window_open(m, now_ns, &use);
 		return;
 	}
-	wrong = hint_judge(&m->trust, now_ns, use.ran_ns, k->owned[vm],
+	wrong = hint_judge(&m->trust, now_ns, use.ran_ns, pick_owned(k, vm),
 			   DENSE_PERCENT);
-	keep = needed(m, k->owned[vm], v->hinted, &use, now_ns - m->window_ns);
-	if (wrong && keep == k->owned[vm] && keep)
+	keep = needed(m, pick_owned(k, vm), v->hinted, &use, window_ns);
+	if (wrong && keep == pick_owned(k, vm) && keep)
 		keep--;
 	if (keep < v->cpus_min)
 		keep = v->cpus_min;
-	m->spare = k->owned[vm] > keep ? k->owned[vm] - keep : 0;
+	m->spare = pick_owned(k, vm) > keep ? pick_owned(k, vm) - keep : 0;
+	used_ns = use.ran_ns - m->ran_ns;
 	window_open(m, now_ns, &use);
 	if (!m->spare || m->trust.trying ||
 	    (!wrong && now_ns - m->granted_ns < m->hold_ns))
@@ -245,6 +261,8 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 	cpu = pick_loser(k, vm);
 	if (cpu == CPU_NONE)
 		return;
+	if (m->sensed && !wrong)
+		because_idle(k, vm, used_ns, window_ns);
 	pick_drop(k, cpu, REASON_GIVE_BACK);
 	m->spare--;
 	m->gave_ns = wrong ? 0 : now_ns; /* doubt is its own remedy */
@@ -269,7 +287,7 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 		why = trouble(k, vm, &m->trust);
 		if (why != REASON_NONE)
 			st->ask[st->ask_cnt++] =
-			    (struct slo_ask){ vm, why, !k->owned[vm] };
+			    (struct slo_ask){ vm, why, !pick_owned(k, vm) };
 	}
 	/* signed: a new VM's first window begins in the future */
 	if ((int64_t)(k->s->now_ns - m->window_ns) >= (int64_t)WINDOW_NS)
@@ -281,7 +299,7 @@ static int surplus(const struct pick *k, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 
-	return k->owned[vm] - (pick_is_lc(k->s, vm) ? v->cpus_min : 0);
+	return pick_owned(k, vm) - (pick_is_lc(k->s, vm) ? v->cpus_min : 0);
 }
 
 /*
@@ -310,7 +328,7 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
 	uint16_t best = CPU_NONE, cpu;
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		if (vm == asker || !k->owned[vm])
+		if (vm == asker || !pick_owned(k, vm))
 			continue;
 		w = worth(k, st, vm, mine);
 		if (w <= best_worth)
@@ -323,7 +341,7 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
 		best_worth = w;
 	}
 	if (best != CPU_NONE) {
-		struct slo_vm *m = &st->vm[s->vcpu[k->owner[best]].vm];
+		struct slo_vm *m = &st->vm[s->vcpu[pick_owner(k, best)].vm];
 
 		m->spare -= m->spare > 0;
 	}
@@ -360,8 +378,10 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
 	if (pick_waited_ns(s, vcpu) < threshold_ns(&s->vm[vm]))
 		return;
 	cpu = pick_loser(k, vm);
-	if (cpu != CPU_NONE && pick_halted_ns(s, k->owner[cpu]))
-		pick_give(k, cpu, vcpu, REASON_READY_WAIT);
+	if (cpu == CPU_NONE || !pick_halted_ns(s, pick_owner(k, cpu)))
+		return;
+	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(&s->vm[vm]));
+	pick_give(k, cpu, vcpu, REASON_READY_WAIT);
 }
 
 /*
@@ -373,7 +393,7 @@ static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
 	struct pick_use use;
 	uint16_t cpu, vcpu;
 
-	if (k->owned[ask.vm] >= k->s->vm[ask.vm].cpus_max)
+	if (pick_owned(k, ask.vm) >= k->s->vm[ask.vm].cpus_max)
 		return false;
 	cpu = pick_cpu(k, ask.vm, PICK_ANY);
 	if (cpu == CPU_NONE)
@@ -381,6 +401,8 @@ static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_ANY);
 	if (vcpu == VCPU_NONE)
 		return true;
+	pick_because(k, pick_signal_ns(&k->s->vm[ask.vm], ask.why),
+		     threshold_ns(&k->s->vm[ask.vm]));
 	pick_give(k, cpu, vcpu, ask.why);
 	use = pick_use(k->s, ask.vm);
 	m->granted_ns = k->s->now_ns;
@@ -399,7 +421,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	const struct vm_view *v = &s->vm[ask.vm];
 	struct slo_vm *m = &st->vm[ask.vm];
 	enum reason why = ask.why;
-	bool enough = pick_use(s, ask.vm).runnable <= k->owned[ask.vm];
+	bool enough = pick_use(s, ask.vm).runnable <= pick_owned(k, ask.vm);
 	uint16_t vcpu, cpu;
 
 	if (why == REASON_HINT ||
@@ -414,7 +436,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	}
 	m->loud = true;
 	m->spare = 0;
-	if (k->owned[ask.vm] >= v->cpus_max)
+	if (pick_owned(k, ask.vm) >= v->cpus_max)
 		return false;
 	if (s->now_ns - m->granted_ns < threshold_ns(v) &&
 	    pick_waited_ns(s, vcpu) < threshold_ns(v))
@@ -427,6 +449,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 		why = REASON_PREEMPTED;
 	}
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
+	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(v));
 	pick_give(k, cpu, vcpu, why);
 	granted(m, s, ask.vm);
 	return true;

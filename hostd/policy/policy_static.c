@@ -22,7 +22,8 @@ static bool share_out(struct pick *k)
 	bool any = false;
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		if (!pick_is_lc(s, vm) || k->owned[vm] >= s->vm[vm].cpus_max)
+		if (!pick_is_lc(s, vm) ||
+		    pick_owned(k, vm) >= s->vm[vm].cpus_max)
 			continue;
 		if (pick_vcpu(k, vm, CPU_NONE, PICK_ANY) == VCPU_NONE)
 			continue;

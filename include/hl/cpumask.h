@@ -36,12 +36,22 @@ static inline bool cpumask_has(const struct cpumask *m, unsigned cpu)
 	return cpu < CPU_MAX && (m->word[cpu / 64] >> (cpu % 64) & 1);
 }
 
+/* Bits in pairs, fours, bytes, then all bytes added up: without a processor's
+ * own instruction the compiler would call a library. */
+static inline unsigned cpumask_count_word(uint64_t w)
+{
+	w -= w >> 1 & 0x5555555555555555;
+	w = (w & 0x3333333333333333) + (w >> 2 & 0x3333333333333333);
+	w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (unsigned)(w * 0x0101010101010101 >> 56);
+}
+
 static inline unsigned cpumask_count(const struct cpumask *m)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < CPUMASK_WORDS; i++)
-		n += (unsigned)__builtin_popcountll(m->word[i]);
+		n += cpumask_count_word(m->word[i]);
 	return n;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "owners.h"
+#include "policy/snapshot.h"
 #include "tests/unit/policy_rules.h"
 
 #define CPUS  10
@@ -141,7 +142,6 @@ static void change(struct input *in)
 		else
 			read_node(in, &snap.node[b % NODES]);
 	}
-	list_changed(in);
 }
 
 static void start(struct input *in)
@@ -200,6 +200,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start(&in);
 		for (unsigned step = 0; in.left && step < 64; step++) {
 			change(&in);
+			snapshot_index(&snap);
+			snapshot_mark_all(&snap);
+			snapshot_list(&snap);
+			list_changed(&in);
 			p.count = p.bar_cnt = 0;
 			ops->decide(state, &snap, &p);
 			if (rules_broken(ops, &snap, &p))

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include "cpulist.h"
 #include "hl/sensor.h"
+#include "policy/snapshot.h"
 #include "scene.h"
 
 #define US 1000ull
@@ -198,6 +199,13 @@ static bool vcpu_word(struct snapshot *s, const char *word)
 	return false;
 }
 
+static void show_all(struct snapshot *s)
+{
+	snapshot_index(s);
+	snapshot_mark_all(s);
+	snapshot_list(s);
+}
+
 void scene_build(struct snapshot *s, const char *text)
 {
 	char copy[1024], *word, *rest = NULL;
@@ -214,8 +222,7 @@ void scene_build(struct snapshot *s, const char *text)
 		if (!cpu_word(s, word) && !vm_word(s, word) &&
 		    !vcpu_word(s, word))
 			fail_msg("scene: \"%s\" in \"%s\"", word, text);
-	for (s->changed_cnt = 0; s->changed_cnt < s->vm_cnt; s->changed_cnt++)
-		s->changed[s->changed_cnt] = s->changed_cnt;
+	show_all(s);
 }
 
 /* bar_text() - Return: its length. */
@@ -256,10 +263,11 @@ const char *scene_plan(const struct plan *p)
 }
 
 const char *scene_decide(const struct policy_ops *ops, void *state,
-			 const struct snapshot *s)
+			 struct snapshot *s)
 {
 	static struct plan p;
 
+	show_all(s);
 	p.count = p.bar_cnt = 0;
 	ops->decide(state, s, &p);
 	return scene_plan(&p);

@@ -38,8 +38,9 @@ void scene_build(struct snapshot *s, const char *text);
  * of all "bar*:-" (none now), each with its reason; Return: a static buffer. */
 const char *scene_plan(const struct plan *p);
 
-/* scene_decide() - One decision, as text. */
+/* scene_decide() - One decision, as text. What is derived in @s is worked out
+ * anew, and every VM listed as changed. */
 const char *scene_decide(const struct policy_ops *ops, void *state,
-			 const struct snapshot *s);
+			 struct snapshot *s);
 
 #endif

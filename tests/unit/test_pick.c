@@ -122,11 +122,11 @@ static void test_once(void **unused)
 	plan.count = 0;
 	pick_begin(&pick, &snap, &plan);
 	pick_give(&pick, 1, 1, REASON_DELAY);
-	assert_int_equal(pick.owned[0], 2);
+	assert_int_equal(pick_owned(&pick, 0), 2);
 	assert_int_equal(pick_cpu(&pick, 0, PICK_RUNNABLE), 2);
 	assert_int_equal(pick_vcpu(&pick, 0, 2, PICK_RUNNABLE), 2);
 	pick_drop(&pick, 0, REASON_GIVE_BACK);
-	assert_int_equal(pick.owned[0], 1);
+	assert_int_equal(pick_owned(&pick, 0), 1);
 	assert_int_equal(pick_loser(&pick, 0), CPU_NONE);
 	pick_give(&pick, 1, 2, REASON_DELAY); /* again: ignored */
 	pick_end(&pick);

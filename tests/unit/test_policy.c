@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "owners.h"
+#include "policy/snapshot.h"
 #include "policy_rules.h"
 
 #define STEPS 100000
@@ -82,19 +83,16 @@ static unsigned below(unsigned n)
 /* mirror() - The snapshot shows who owns what. */
 static void mirror(void)
 {
-	for (unsigned i = 0; i < VMS * VCPUS; i++)
-		snap.vcpu[i].cpu = CPU_NONE;
 	for (uint16_t cpu = 0; cpu < CPUS; cpu++) {
 		uint16_t now = owners_of_cpu(&table, cpu);
 
 		if (snap.cpu[cpu].owner != now)
 			snap.cpu[cpu].since_ns = snap.now_ns;
 		snap.cpu[cpu].owner = now;
-		if (now != VCPU_NONE)
-			snap.vcpu[now].cpu = cpu;
 	}
-	for (uint16_t vm = 0; vm < VMS; vm++)
-		snap.vm[vm].owned = owners_of_vm(&table, vm);
+	snapshot_index(&snap);
+	snapshot_mark_all(&snap);
+	snapshot_list(&snap);
 }
 
 static void vm_changes(uint16_t vm)
@@ -132,7 +130,7 @@ static void vcpu_changes(uint16_t vcpu, uint64_t passed_ns)
 
 	if (!below(200) && vcpu % VCPUS < snap.vm[vm].vcpu_cnt)
 		v->vm = v->vm == VM_NONE ? vm : VM_NONE;
-	if (v->run > 1)
+	if (v->run == VCPU_RUN_READY)
 		v->ran_ns += passed_ns / (1 + below(4));
 	if (!below(500))
 		v->ran_ns = 0;

@@ -182,7 +182,7 @@ static void test_settle(void **unused)
 
 /*
  * windows() - Let @cnt windows pass, in steps of 1 ms
- * @load: percent of one cpu that the VM uses in all
+ * @load: percent of one cpu that the VM uses in all; runs have just begun
  * @wait_us: longest ready wait seen meanwhile
  *
  * Return: the first plan that was not empty, carried out; or "".
@@ -196,6 +196,9 @@ static const char *windows(void *state, unsigned cnt, unsigned load,
 	for (unsigned i = 0; i < 10 * cnt && !*out; i++) {
 		snap.now_ns += MS;
 		snap.vcpu[0].ran_ns += load * MS / 100;
+		for (unsigned v = 0; v < SCENE_VCPUS; v++)
+			if (snap.vcpu[v].run == VCPU_RUN_RUNNING)
+				snap.vcpu[v].since_ns = snap.now_ns;
 		out = scene_decide(&policy_slo, state, &snap);
 	}
 	return out;

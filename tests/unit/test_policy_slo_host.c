@@ -18,6 +18,7 @@
 #include <linux/types.h>
 #include "hl/sensor.h"
 #include "owners.h"
+#include "policy/snapshot.h"
 
 #define STEP_NS	     20000ull
 #define MS_STEPS     50
@@ -25,7 +26,7 @@
 #define VCPUS	     4	       /* a VM */
 #define THRESHOLD_NS 100000ull /* no SLO given */
 
-static struct snapshot snap;
+static struct snapshot snap, blind; /* blind: no vcpu's state is seen */
 static struct owners table;
 static void *state;
 static bool sensor;		       /* vcpu states are seen */
@@ -35,6 +36,7 @@ static unsigned piece;		       /* steps of work that arrive at once */
 static unsigned work[2 * VCPUS];       /* steps each vcpu has to do */
 static uint16_t on[8];		       /* vcpu each cpu runs */
 static unsigned slice[8];	       /* for how many steps already */
+static unsigned ran[2 * VCPUS];	       /* steps of each vcpu */
 static struct cpumask mask[2 * VCPUS]; /* where each vcpu may run */
 static unsigned moves, late; /* plan lines; steps over the threshold */
 
@@ -44,6 +46,7 @@ static void host(unsigned managed, unsigned vms, bool with_sensor)
 
 	memset(&snap, 0, sizeof(snap));
 	memset(work, 0, sizeof(work));
+	memset(ran, 0, sizeof(ran));
 	memset(on, 0xff, sizeof(on));
 	srand(1);
 	snap.now_ns = 1000000000;
@@ -77,6 +80,8 @@ static void host(unsigned managed, unsigned vms, bool with_sensor)
 						   .last_cpu = CPU_NONE };
 	for (uint16_t v = 0; v < snap.vcpu_cnt; v++)
 		mask[v] = owners_mask(&table, v);
+	snapshot_index(&snap);
+	blind = snap;
 	free(state);
 	state = calloc(1, policy_slo.state_bytes);
 	sensor = with_sensor;
@@ -144,8 +149,7 @@ static uint16_t choose(uint16_t cpu, const bool *placed)
 		if (v == on[cpu] && slice[cpu] < SLICE_STEPS)
 			return v;
 		if (best == VCPU_NONE || best == on[cpu] ||
-		    (v != on[cpu] &&
-		     snap.vcpu[v].ran_ns < snap.vcpu[best].ran_ns))
+		    (v != on[cpu] && ran[v] < ran[best]))
 			best = v;
 	}
 	return best;
@@ -153,8 +157,10 @@ static uint16_t choose(uint16_t cpu, const bool *placed)
 
 static void set_run(uint16_t v, uint8_t run)
 {
-	if (snap.vcpu[v].run != run)
-		snap.vcpu[v].since_ns = snap.now_ns;
+	if (snap.vcpu[v].run == run)
+		return;
+	snap.vcpu[v].ran_ns = vcpu_ran_ns(&snap, v);
+	snap.vcpu[v].since_ns = snap.now_ns;
 	snap.vcpu[v].run = run;
 }
 
@@ -171,7 +177,7 @@ static void run_cpus(void)
 			continue;
 		placed[v] = true;
 		snap.vcpu[v].last_cpu = cpu;
-		snap.vcpu[v].ran_ns += STEP_NS;
+		ran[v]++;
 		set_run(v, VCPU_RUN_RUNNING);
 		work[v]--;
 	}
@@ -200,36 +206,44 @@ static void signals(struct snapshot *s)
 	}
 }
 
+/* see() - The times go by; a blind one is shown waits of frames only. */
+static void see(struct snapshot *s)
+{
+	s->now_ns = snap.now_ns;
+	for (unsigned vm = 0; vm < s->vm_cnt; vm++) {
+		struct vm_view *to = &s->vm[vm], *from = &snap.vm[vm];
+
+		to->delay_ns = from->delay_ns;
+		to->ready_ns = from->ready_ns;
+		to->hinted = from->hinted;
+		to->hint_wanted = from->hint_wanted;
+		to->hint_wait_ns = from->hint_wait_ns;
+	}
+	snapshot_mark_all(s);
+	snapshot_list(s);
+}
+
 static void decide(void)
 {
-	static struct snapshot blind;
 	static struct owners_changed changed;
 	static struct plan p;
 
 	p.count = p.bar_cnt = 0;
-	if (sensor) {
-		policy_slo.decide(state, &snap, &p);
-	} else {
-		memcpy(&blind, &snap,
-		       offsetof(struct snapshot, vcpu[2 * VCPUS]));
-		memcpy(blind.cpu, snap.cpu, 8 * sizeof(snap.cpu[0]));
-		for (unsigned v = 0; v < snap.vcpu_cnt; v++)
-			blind.vcpu[v] =
-			    (struct vcpu_view){ .vm = snap.vcpu[v].vm,
-						.cpu = snap.vcpu[v].cpu,
-						.last_cpu = CPU_NONE };
-		policy_slo.decide(state, &blind, &p);
-	}
+	see(&snap);
+	see(&blind);
+	policy_slo.decide(state, sensor ? &snap : &blind, &p);
 	assert_int_equal(owners_apply(&table, &snap, &p, &changed), 0);
 	moves += p.count;
 	for (unsigned i = 0; i < changed.count; i++)
 		mask[changed.vcpu[i]] = owners_mask(&table, changed.vcpu[i]);
-	for (unsigned i = 0; i < p.count; i++)
-		snap.cpu[p.grant[i].cpu].since_ns = snap.now_ns;
-	for (uint16_t cpu = 0; cpu < snap.cpu_cnt; cpu++)
-		snap.cpu[cpu].owner = owners_of_cpu(&table, cpu);
-	for (uint16_t v = 0; v < snap.vcpu_cnt; v++)
-		snap.vcpu[v].cpu = table.vcpu_cpu[v];
+	for (uint16_t cpu = 0; p.count && cpu < snap.cpu_cnt; cpu++) {
+		uint16_t owner = owners_of_cpu(&table, cpu);
+
+		if (snap.cpu[cpu].owner != owner)
+			snapshot_own(&snap, cpu, owner);
+		if (blind.cpu[cpu].owner != owner)
+			snapshot_own(&blind, cpu, owner);
+	}
 }
 
 static void turn(unsigned steps)

@@ -156,13 +156,13 @@ static void test_vcpu_states(void **state)
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		slot[0] = rows[i].slot;
 		sense_snapshot(s, NULL, &ports, bpf, &board, 10 * MS);
-		if (s->vcpu[0].ran_ns != rows[i].ran_ns ||
-		    s->vcpu[0].waited_ns != rows[i].waited_ns ||
+		if (vcpu_ran_ns(s, 0) != rows[i].ran_ns ||
+		    vcpu_waited_ns(s, 0) != rows[i].waited_ns ||
 		    s->vm[0].ready_ns != rows[i].ready_ns)
 			fail_msg("%s: ran %llu waited %llu ready %llu",
 				 rows[i].what,
-				 (unsigned long long)s->vcpu[0].ran_ns,
-				 (unsigned long long)s->vcpu[0].waited_ns,
+				 (unsigned long long)vcpu_ran_ns(s, 0),
+				 (unsigned long long)vcpu_waited_ns(s, 0),
 				 (unsigned long long)s->vm[0].ready_ns);
 	}
 }
