@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpulist.h"
 #include "hl/clock.h"
 #include "name.h"
 #include "stat.h"
@@ -113,6 +114,7 @@ static void add_loop(tel *d, const struct stat_all *s)
 	add_num(d, "decisions", s->decisions);
 	add_num(d, "decide_max_ns", s->decide_max_ns);
 	add_num(d, "grants_refused", s->grants_refused);
+	add_num(d, "bars", s->bars);
 	add_num(d, "moves_asked", s->moves_asked);
 	add_num(d, "moves_done", s->moves_done);
 	add_num(d, "moves_failed", s->moves_failed);
@@ -123,6 +125,21 @@ static void add_loop(tel *d, const struct stat_all *s)
 	add_num(d, "move_p50_ns", hist_quantile(&s->move_ns, 5000));
 	add_num(d, "move_p99_ns", hist_quantile(&s->move_ns, 9900));
 	add_num(d, "move_max_ns", s->move_ns.max_ns);
+}
+
+/* Traffic of the nodes that are metered, in bytes a second. */
+static void add_nodes(tel *d, const struct stat_all *s)
+{
+	char key[48];
+
+	for (unsigned i = 0; i < s->node_cnt && i < NODE_MAX; i++) {
+		if (!s->node[i].metered)
+			continue;
+		snprintf(key, sizeof(key), "node_traffic_%u", i);
+		add_num(d, key, s->node[i].mem_bytes_s);
+		snprintf(key, sizeof(key), "node_limit_%u", i);
+		add_num(d, key, s->node[i].mem_max_bytes_s);
+	}
 }
 
 static int cmd_info(const char *cmd, const char *params, tel *d)
@@ -144,6 +161,9 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_text(d, "backend",
 		 s->act.away ? "cgroup (ksched away)" : s->backend);
 	add_text(d, "sensor", s->sensor);
+	add_text(d, "meter", s->meter);
+	add_num(d, "nodes", s->node_cnt);
+	add_nodes(d, s);
 	add_num(d, "uptime_ns", clock_now_ns() - s->started_ns);
 	add_num(d, "libvirt_up", s->libvirt_up);
 	add_num(d, "vms", vms);
@@ -231,6 +251,26 @@ static void add_delay(tel *d, const struct stat_vm *v)
 	add_num(d, "ran_ns", v->ran_ns);
 }
 
+/* Where its memory is, how much it moves, and where it may not ride. */
+static void add_memory(tel *d, const struct stat_vm *v)
+{
+	const struct stat_bar *bar =
+	    cpumask_empty(&v->bar.cpus) ? &stat_hostd.bar : &v->bar;
+	struct cpumask off = cpumask_or(v->bar.cpus, &stat_hostd.bar.cpus);
+	char text[STRING_MAX] = "";
+	bool barred =
+	    v->view.class == VM_CLASS_BEST_EFFORT && !cpumask_empty(&off);
+
+	if (v->view.node != NODE_NONE)
+		snprintf(text, sizeof(text), "node %u", v->view.node);
+	add_text(d, "memory_on", text);
+	add_num(d, "memory_bytes_s", v->view.mem_bytes_s);
+	cpulist_format(&off, text, sizeof(text));
+	add_text(d, "barred", barred ? text : "");
+	add_text(d, "barred_why",
+		 barred ? policy_reason_name(bar->reason) : "");
+}
+
 static int cmd_vm(const char *cmd, const char *params, tel *d)
 {
 	uint16_t vm = find_vm(params);
@@ -264,6 +304,7 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_num(d, "cpus_min", v->view.cpus_min);
 	add_num(d, "cpus_max", v->view.cpus_max);
 	add_num(d, "weight", v->view.weight);
+	add_memory(d, v);
 	add_num(d, "gained", v->gained);
 	add_num(d, "lost", v->lost);
 	add_num(d, "moves_failed", v->moves_failed);
@@ -347,8 +388,9 @@ static int cmd_cpus(const char *cmd, const char *params, tel *d)
 }
 
 /* Vcpus that may use a cpu besides its owner, by why they may. */
-static void add_riders(tel *d, const struct stat_cpu *c, uint16_t owner_vm)
+static void add_riders(tel *d, unsigned cpu, uint16_t owner_vm)
 {
+	const struct stat_cpu *c = &stat_hostd.cpu[cpu];
 	unsigned own = 0, floor = 0, effort = 0;
 
 	for (uint16_t i = 0; i < VM_MAX; i++) {
@@ -361,7 +403,7 @@ static void add_riders(tel *d, const struct stat_cpu *c, uint16_t owner_vm)
 		if (i == owner_vm)
 			own += rest;
 		else if (v->class == VM_CLASS_BEST_EFFORT && c->managed)
-			effort += rest;
+			effort += stat_barred(i, cpu) ? 0 : rest;
 		else if (c->floor && !v->owned)
 			floor += rest;
 	}
@@ -392,7 +434,7 @@ static int cmd_cpu(const char *cmd, const char *params, tel *d)
 				     vm_handle(vm, name, sizeof(name)));
 	if (vm != VM_NONE)
 		add_num(d, "vcpu", c->owner_index);
-	add_riders(d, c, vm);
+	add_riders(d, (unsigned)n, vm);
 	/* the writer may be ahead of the clock read above */
 	add_num(d, "for_ns",
 		c->since_ns && c->since_ns < now_ns ? now_ns - c->since_ns : 0);

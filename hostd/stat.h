@@ -126,6 +126,9 @@ uint64_t stat_share_ppm(const struct stat_vm *vm);
 /* stat_bar_note() - Poll thread: a bar was carried out. */
 void stat_bar_note(const struct bar *b);
 
+/* stat_barred() - Any thread: is best-effort VM @vm barred from @cpu? */
+bool stat_barred(uint16_t vm, unsigned cpu);
+
 /* stat_bars_clear() - Poll thread: nobody is barred any more. */
 void stat_bars_clear(void);
 
