@@ -4,8 +4,8 @@
  *
  * Theory of operation: DPDK runs one thread a client; each command below reads
  * stat_hostd as it is (its one writer goes on meanwhile, see stat.h) and fills
- * a dictionary or array. Only reload changes anything, and only through the
- * function hostd gave.
+ * a dictionary or array. Only reload and record change anything: the first
+ * through the function hostd gave, the second as record.h says.
  *
  * Limits of DPDK 22.11 kept here: keys are [A-Za-z0-9_/]; a string has 127
  * bytes of ASCII; an answer has 16 KiB, and what is beyond is silently left
@@ -20,26 +20,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpulist.h"
+#include "control_facts.h"
 #include "hl/clock.h"
 #include "name.h"
+#include "record.h"
 #include "stat.h"
+#include "why_row.h"
 
 #define STRING_MAX RTE_TEL_MAX_STRING_LEN
+_Static_assert(CONTROL_STRING_MAX == STRING_MAX, "control_facts.c's strings");
+
 #define PAGE_BYTES (15 * 1024) /* of an answer's 16 KiB, for lists */
-#define LOG_PAGE   256
+#define LOG_PAGE   128	       /* events */
 
 static int (*control_reload)(char *text, size_t size);
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 
 typedef struct rte_tel_data tel;
 
-static void add_num(tel *d, const char *key, uint64_t v)
+void add_num(tel *d, const char *key, uint64_t v)
 {
 	rte_tel_data_add_dict_u64(d, key, v);
 }
 
-static void add_text(tel *d, const char *key, const char *text)
+void add_text(tel *d, const char *key, const char *text)
 {
 	char wire[STRING_MAX];
 
@@ -54,16 +58,6 @@ static const char *vm_handle(uint16_t vm, char *buf, size_t size)
 	if (vm < VM_MAX && !name_to_wire(stat_hostd.vm[vm].name, buf, size))
 		snprintf(buf, size, "%s", stat_hostd.vm[vm].uuid);
 	return buf;
-}
-
-/* At most so many bytes of JSON: DPDK escapes " and \ by one byte each. */
-static size_t json_bytes(const char *s)
-{
-	size_t n = 3; /* quotes and comma */
-
-	for (; *s; s++)
-		n += *s == '"' || *s == '\\' ? 2 : 1;
-	return n;
 }
 
 /* A number up to @max at @s; *rest is what follows it and a comma. */
@@ -94,6 +88,7 @@ static void add_ports(tel *d, const struct port_count *c)
 	add_num(d, "to_frames", c->to_frames);
 	add_num(d, "to_bytes", c->to_bytes);
 	add_num(d, "kicks", c->kicks);
+	add_num(d, "requests_lost", c->requests_lost);
 	for (unsigned i = 0; i < DROP_NUM; i++) {
 		snprintf(key, sizeof(key), "drop_%s", drop_name(i));
 		for (char *p = key; *p; p++)
@@ -103,43 +98,6 @@ static void add_ports(tel *d, const struct port_count *c)
 		sum += c->drop[i];
 	}
 	add_num(d, "drops", sum);
-}
-
-static void add_loop(tel *d, const struct stat_all *s)
-{
-	add_num(d, "passes", s->passes);
-	add_num(d, "passes_busy", s->passes_busy);
-	add_num(d, "sleeps", s->sleeps);
-	add_num(d, "pass_max_ns", s->pass_max_ns);
-	add_num(d, "decisions", s->decisions);
-	add_num(d, "decide_max_ns", s->decide_max_ns);
-	add_num(d, "grants_refused", s->grants_refused);
-	add_num(d, "bars", s->bars);
-	add_num(d, "moves_asked", s->moves_asked);
-	add_num(d, "moves_done", s->moves_done);
-	add_num(d, "moves_failed", s->moves_failed);
-	add_num(d, "moves_full", s->moves_full);
-	add_num(d, "moves_ksched", s->act.fast);
-	add_num(d, "moves_refused", s->act.refused);
-	add_num(d, "cpusets_widened", s->act.widened);
-	add_num(d, "move_p50_ns", hist_quantile(&s->move_ns, 5000));
-	add_num(d, "move_p99_ns", hist_quantile(&s->move_ns, 9900));
-	add_num(d, "move_max_ns", s->move_ns.max_ns);
-}
-
-/* Traffic of the nodes that are metered, in bytes a second. */
-static void add_nodes(tel *d, const struct stat_all *s)
-{
-	char key[48];
-
-	for (unsigned i = 0; i < s->node_cnt && i < NODE_MAX; i++) {
-		if (!s->node[i].metered)
-			continue;
-		snprintf(key, sizeof(key), "node_traffic_%u", i);
-		add_num(d, key, s->node[i].mem_bytes_s);
-		snprintf(key, sizeof(key), "node_limit_%u", i);
-		add_num(d, key, s->node[i].mem_max_bytes_s);
-	}
 }
 
 static int cmd_info(const char *cmd, const char *params, tel *d)
@@ -163,7 +121,7 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_text(d, "sensor", s->sensor);
 	add_text(d, "meter", s->meter);
 	add_num(d, "nodes", s->node_cnt);
-	add_nodes(d, s);
+	add_nodes(d);
 	add_num(d, "uptime_ns", clock_now_ns() - s->started_ns);
 	add_num(d, "libvirt_up", s->libvirt_up);
 	add_num(d, "vms", vms);
@@ -172,8 +130,8 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_num(d, "cpus_owned", owned);
 	add_num(d, "reloads", s->reloads);
 	add_num(d, "reloads_refused", s->reloads_refused);
-	add_num(d, "events", s->log_next);
-	add_loop(d, s);
+	add_num(d, "events", why_count());
+	add_loop(d);
 	add_ports(d, &s->uplink);
 	return 0;
 }
@@ -196,7 +154,7 @@ static int list_vms(const char *params, bool running, tel *d)
 			skip--;
 			continue;
 		}
-		bytes += json_bytes(vm_handle(i, name, sizeof(name)));
+		bytes += name_json_bytes(vm_handle(i, name, sizeof(name)));
 		if (bytes > PAGE_BYTES ||
 		    rte_tel_data_add_array_string(d, name) < 0)
 			break;
@@ -231,44 +189,53 @@ static uint16_t find_vm(const char *name)
 	return VM_NONE;
 }
 
-static void add_delay(tel *d, const struct stat_vm *v)
+static void add_slo(tel *d, const struct stat_vm *v)
 {
+	uint64_t slo_ns = v->view.slo_ns;
 	struct hist window;
-	uint64_t p99;
 
-	stat_window(v, &window);
-	p99 = hist_quantile(&window, 9900);
-	add_num(d, "slo_ns", v->view.slo_ns);
-	add_num(d, "slo_met", !v->view.slo_ns || p99 <= v->view.slo_ns);
-	add_num(d, "delay_p50_ns", hist_quantile(&window, 5000));
-	add_num(d, "delay_p99_ns", p99);
-	add_num(d, "delay_p999_ns", hist_quantile(&window, 9990));
-	add_num(d, "delay_max_ns", window.max_ns);
-	add_num(d, "samples", window.count);
+	stat_window(&v->signal[v->view.slo_signal], &window);
+	add_num(d, "slo_ns", slo_ns);
+	add_num(d, "slo_met",
+		!slo_ns ||
+		    hist_quantile(&window, v->view.slo_permyriad) <= slo_ns);
+	add_num(d, "slo_permyriad", v->view.slo_permyriad);
+	add_text(d, "slo_signal",
+		 v->view.slo_signal == SLO_RESPONSE ? "response" : "delay");
+	add_num(d, "slo_done", v->done);
+	add_num(d, "slo_late", v->late);
+}
+
+/* Both signals under their names; @samples: what the number of them is. */
+static void add_signal(tel *d, const struct stat_signal *signal,
+		       const char *name, const char *samples)
+{
+	static const struct {
+		const char *what;
+		unsigned permyriad;
+	} quantile[] = { { "p50", 5000 }, { "p99", 9900 }, { "p999", 9990 } };
+	struct hist window;
+	char key[48];
+
+	stat_window(signal, &window);
+	for (unsigned i = 0; i < sizeof(quantile) / sizeof(quantile[0]); i++) {
+		snprintf(key, sizeof(key), "%s_%s_ns", name, quantile[i].what);
+		add_num(d, key, hist_quantile(&window, quantile[i].permyriad));
+	}
+	snprintf(key, sizeof(key), "%s_max_ns", name);
+	add_num(d, key, window.max_ns);
+	add_num(d, samples, window.count);
+}
+
+static void add_signals(tel *d, const struct stat_vm *v)
+{
+	add_slo(d, v);
+	add_signal(d, &v->signal[SLO_DELAY], "delay", "samples");
+	add_signal(d, &v->signal[SLO_RESPONSE], "response", "responses");
 	add_num(d, "delay_now_ns", v->view.delay_ns);
 	add_num(d, "ready_now_ns", v->view.ready_ns);
 	add_num(d, "waited_ns", v->waited_ns);
 	add_num(d, "ran_ns", v->ran_ns);
-}
-
-/* Where its memory is, how much it moves, and where it may not ride. */
-static void add_memory(tel *d, const struct stat_vm *v)
-{
-	const struct stat_bar *bar =
-	    cpumask_empty(&v->bar.cpus) ? &stat_hostd.bar : &v->bar;
-	struct cpumask off = cpumask_or(v->bar.cpus, &stat_hostd.bar.cpus);
-	char text[STRING_MAX] = "";
-	bool barred =
-	    v->view.class == VM_CLASS_BEST_EFFORT && !cpumask_empty(&off);
-
-	if (v->view.node != NODE_NONE)
-		snprintf(text, sizeof(text), "node %u", v->view.node);
-	add_text(d, "memory_on", text);
-	add_num(d, "memory_bytes_s", v->view.mem_bytes_s);
-	cpulist_format(&off, text, sizeof(text));
-	add_text(d, "barred", barred ? text : "");
-	add_text(d, "barred_why",
-		 barred ? policy_reason_name(bar->reason) : "");
 }
 
 static int cmd_vm(const char *cmd, const char *params, tel *d)
@@ -298,7 +265,7 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_text(d, "class",
 		 v->view.class == VM_CLASS_LATENCY_CRITICAL ? "latency-critical"
 							    : "best-effort");
-	add_delay(d, v);
+	add_signals(d, v);
 	add_num(d, "vcpus", v->view.vcpu_cnt);
 	add_num(d, "cpus_owned", v->view.owned);
 	add_num(d, "cpus_min", v->view.cpus_min);
@@ -314,46 +281,6 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_ports(d, &v->port);
 	rte_tel_data_add_dict_container(d, "cpus", cpus, 0);
 	return 0;
-}
-
-/* The second half of a state that has a reason; "": it has none. */
-static void why(const struct stat_agent *a, char *buf, size_t size)
-{
-	buf[0] = '\0';
-	if (a->state == SESSION_BAD_PAGE && a->why)
-		snprintf(buf, size, "its file %s", a->why);
-	else if (a->state == SESSION_REFUSED && a->status == AGENT_ERR_VERSION)
-		snprintf(buf, size, "version %u, this hostd speaks %d",
-			 a->version, AGENT_VERSION);
-	else if (a->state == SESSION_REFUSED)
-		snprintf(buf, size, "0 or over %d vcpus", AGENT_VCPUS);
-}
-
-static void add_agent(tel *d, const struct stat_agent *a)
-{
-	char text[STRING_MAX], name[AGENT_NAME_BYTES];
-
-	/* its writer is another thread: read once */
-	memcpy(name, a->name, sizeof(name));
-	name[sizeof(name) - 1] = '\0';
-	why(a, text, sizeof(text));
-	add_text(d, "state", session_state_name(a->state));
-	add_text(d, "why", text);
-	add_text(d, "version", name);
-	add_num(d, "granted", a->granted);
-	add_num(d, "acked", a->acked);
-	add_num(d, "hinted", a->hint.valid);
-	add_num(d, "placing", a->hint.placing);
-	add_num(d, "wanted", a->hint.wanted);
-	add_num(d, "runnable", a->hint.runnable);
-	add_num(d, "wait_ns", a->hint.wait_us * NSEC_PER_USEC);
-	add_num(d, "workers", a->hint.workers);
-	add_num(d, "hellos", a->count.hellos);
-	add_num(d, "messages", a->count.messages);
-	add_num(d, "messages_refused", a->count.refused);
-	add_num(d, "bytes_skipped", a->count.skipped);
-	add_num(d, "bytes_sent", a->count.bytes_out);
-	add_num(d, "throttled", a->count.throttled);
 }
 
 static int cmd_agent(const char *cmd, const char *params, tel *d)
@@ -387,31 +314,6 @@ static int cmd_cpus(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-/* Vcpus that may use a cpu besides its owner, by why they may. */
-static void add_riders(tel *d, unsigned cpu, uint16_t owner_vm)
-{
-	const struct stat_cpu *c = &stat_hostd.cpu[cpu];
-	unsigned own = 0, floor = 0, effort = 0;
-
-	for (uint16_t i = 0; i < VM_MAX; i++) {
-		const struct vm_view *v = &stat_hostd.vm[i].view;
-		unsigned rest =
-		    v->vcpu_cnt > v->owned ? v->vcpu_cnt - v->owned : 0;
-
-		if (!stat_hostd.vm[i].present)
-			continue;
-		if (i == owner_vm)
-			own += rest;
-		else if (v->class == VM_CLASS_BEST_EFFORT && c->managed)
-			effort += stat_barred(i, cpu) ? 0 : rest;
-		else if (c->floor && !v->owned)
-			floor += rest;
-	}
-	add_num(d, "riders_own", own);
-	add_num(d, "riders_floor", floor);
-	add_num(d, "riders_best_effort", effort);
-}
-
 static int cmd_cpu(const char *cmd, const char *params, tel *d)
 {
 	uint64_t n = 0, now_ns = clock_now_ns();
@@ -443,97 +345,54 @@ static int cmd_cpu(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-/* How many of the events before number @end fit into one answer; copied to
- * @out, newest first. */
-static unsigned log_page(uint64_t end, uint64_t wanted, struct stat_event *out)
+static void log_column(tel *list, const struct why_column *c,
+		       const struct why_event *page, unsigned n)
 {
-	char name[STRING_MAX];
-	size_t bytes = 0;
-	unsigned n = 0;
+	uint64_t now_ns = clock_now_ns();
+	char text[STRING_MAX];
 
-	while (n < LOG_PAGE && n < wanted && n < end &&
-	       stat_event_get(end - 1 - n, &out[n])) {
-		bytes += 5 * sizeof("18446744073709551615,");
-		bytes += json_bytes(policy_reason_name(out[n].reason));
-		bytes += json_bytes(vm_handle(out[n].vm, name, sizeof(name)));
-		bytes +=
-		    json_bytes(vm_handle(out[n].from_vm, name, sizeof(name)));
-		if (bytes > PAGE_BYTES)
-			break;
-		n++;
-	}
-	return n;
+	rte_tel_data_start_array(list, c->is_text ? RTE_TEL_STRING_VAL
+						  : RTE_TEL_U64_VAL);
+	while (n--)
+		if (c->is_text)
+			rte_tel_data_add_array_string(
+			    list, why_text(&page[n], c, text, sizeof(text)));
+		else
+			rte_tel_data_add_array_u64(
+			    list, why_number(&page[n], c, now_ns));
 }
 
-enum log_column { AGE, CPU, VM, VCPU, FROM, REASON, DELAY, READY, COLUMNS };
-
-static const struct {
-	const char *name;
-	enum rte_tel_value_type type;
-} log_columns[COLUMNS] = {
-	[AGE] = { "age_ns", RTE_TEL_U64_VAL },
-	[CPU] = { "cpu", RTE_TEL_U64_VAL },
-	[VM] = { "vm", RTE_TEL_STRING_VAL },
-	[VCPU] = { "vcpu", RTE_TEL_U64_VAL },
-	[FROM] = { "from", RTE_TEL_STRING_VAL },
-	[REASON] = { "reason", RTE_TEL_STRING_VAL },
-	[DELAY] = { "delay_ns", RTE_TEL_U64_VAL },
-	[READY] = { "ready_ns", RTE_TEL_U64_VAL },
-};
-
-static void log_row(tel **col, const struct stat_event *e, uint64_t now_ns)
+static int cmd_log(const char *cmd, const char *who, tel *d)
 {
-	char name[STRING_MAX];
-
-	rte_tel_data_add_array_u64(col[AGE],
-				   e->at_ns < now_ns ? now_ns - e->at_ns : 0);
-	rte_tel_data_add_array_u64(col[CPU], e->cpu);
-	rte_tel_data_add_array_string(col[VM],
-				      vm_handle(e->vm, name, sizeof(name)));
-	rte_tel_data_add_array_u64(col[VCPU], e->index);
-	rte_tel_data_add_array_string(
-	    col[FROM], vm_handle(e->from_vm, name, sizeof(name)));
-	rte_tel_data_add_array_string(col[REASON],
-				      policy_reason_name(e->reason));
-	rte_tel_data_add_array_u64(col[DELAY], e->delay_ns);
-	rte_tel_data_add_array_u64(col[READY], e->ready_ns);
-}
-
-static int cmd_log(const char *cmd, const char *params, tel *d)
-{
-	uint64_t wanted = 20, now_ns, next;
-	uint64_t end = next =
-	    __atomic_load_n(&stat_hostd.log_next, __ATOMIC_ACQUIRE);
-	struct stat_event page[LOG_PAGE];
-	tel *col[COLUMNS];
+	uint64_t wanted = 20, next = why_count(), end = next, first;
+	struct why_event page[LOG_PAGE];
+	tel *list[WHY_COLUMNS];
 	unsigned n;
 
 	(void)cmd;
-	if (params && !number(params, UINT32_MAX, &wanted, &params))
+	if (who && !number(who, UINT32_MAX, &wanted, &who))
 		return -EINVAL;
-	if (params && !number(params, UINT64_MAX, &end, &params))
+	if (who && !number(who, UINT64_MAX, &end, &who))
 		return -EINVAL;
-	if (end > next)
-		end = next;
-	n = log_page(end, wanted, page);
-	now_ns = clock_now_ns();
-	for (unsigned i = 0; i < COLUMNS; i++) {
-		col[i] = rte_tel_data_alloc();
-		if (!col[i]) {
+	if (wanted > LOG_PAGE)
+		wanted = LOG_PAGE;
+	n = why_page(end < next ? end : next, (unsigned)wanted, who, PAGE_BYTES,
+		     page, &first);
+	for (unsigned i = 0; i < WHY_COLUMNS; i++) {
+		list[i] = rte_tel_data_alloc();
+		if (!list[i]) {
 			while (i--)
-				rte_tel_data_free(col[i]);
+				rte_tel_data_free(list[i]);
 			return -ENOMEM;
 		}
-		rte_tel_data_start_array(col[i], log_columns[i].type);
+		log_column(list[i], &why_columns[i], page, n);
 	}
-	for (unsigned i = n; i--;)
-		log_row(col, &page[i], now_ns);
 	rte_tel_data_start_dict(d);
 	add_num(d, "next", next);
-	add_num(d, "first", end - n);
+	add_num(d, "first", first);
 	add_num(d, "count", n);
-	for (unsigned i = 0; i < COLUMNS; i++)
-		rte_tel_data_add_dict_container(d, log_columns[i].name, col[i],
+	for (unsigned i = 0; i < WHY_COLUMNS; i++)
+		rte_tel_data_add_dict_container(d, why_columns[i].name, list[i],
 						0);
 	return 0;
 }
@@ -567,6 +426,47 @@ static int cmd_reload(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
+/* "start,SECONDS,PATH", the path in wire form. */
+static int start_recording(const char *params)
+{
+	char path[3 * RECORD_PATH_MAX];
+	const char *rest = NULL;
+	uint64_t seconds;
+
+	if (strncmp(params, "start,", 6) ||
+	    !number(params + 6, RECORD_S_MAX, &seconds, &rest) || !rest)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "%s", rest);
+	name_from_wire(path);
+	return record_start(path, (unsigned)seconds);
+}
+
+static int cmd_record(const char *cmd, const char *params, tel *d)
+{
+	static const char *const state[] = { [RECORD_NEVER] = "never",
+					     [RECORD_RUNS] = "runs",
+					     [RECORD_DONE] = "done" };
+	struct record_status r;
+	int err = 0;
+
+	(void)cmd;
+	if (params && !strcmp(params, "stop"))
+		record_stop();
+	else if (params)
+		err = start_recording(params);
+	record_get(&r);
+	rte_tel_data_start_dict(d);
+	add_num(d, "errno", (uint64_t)-err);
+	add_text(d, "state", state[r.state]);
+	add_text(d, "path", r.path);
+	add_num(d, "failed", (uint64_t)r.err);
+	add_num(d, "ran_ns", r.ran_ns);
+	add_num(d, "bytes", r.bytes);
+	add_num(d, "skipped", r.skipped);
+	add_num(d, "lost", r.lost);
+	return 0;
+}
+
 static const struct {
 	const char *cmd;
 	telemetry_cb fn;
@@ -583,7 +483,9 @@ static const struct {
 	{ "/heighliner/cpus", cmd_cpus, "Managed cpus" },
 	{ "/heighliner/cpu", cmd_cpu, "One cpu. Parameters: its number" },
 	{ "/heighliner/log", cmd_log,
-	  "Last decisions. Parameters: N, before which" },
+	  "Last decisions. Parameters: N, before which, about whom" },
+	{ "/heighliner/record", cmd_record,
+	  "Recording. Parameters: none, start,SECONDS,PATH or stop" },
 	{ "/heighliner/reload", cmd_reload, "Read the configuration again" },
 };
 

@@ -10,8 +10,12 @@
  *	/heighliner/agent,NAME	what is known of its agent
  *	/heighliner/cpus	managed cpus
  *	/heighliner/cpu,N	owner, riders, for how long, why
- *	/heighliner/log[,N[,BEFORE]]	the last N decisions (before event
- *				number BEFORE), as many as fit, as columns
+ *	/heighliner/log[,N[,BEFORE[,WHO]]]	the last N decisions (before
+ *				event number BEFORE, about VM or cpu WHO), as
+ *				many as fit, as columns; "first" is the oldest
+ *				that was looked at
+ *	/heighliner/record[,start,SECONDS,PATH|,stop]	how the recording
+ *				goes, after that was done; "errno" says why not
  *	/heighliner/reload	read the configuration again
  *
  * All values are plain numbers in ns or counts, or names in wire form

@@ -23,7 +23,8 @@ struct answer;
 struct ctl {
 	int fd; /* from sock_open() */
 	FILE *out, *err;
-	char *reply; /* SOCK_REPLY_MAX bytes */
+	const char *arg2; /* a command's second argument, or NULL */
+	char *reply;	  /* SOCK_REPLY_MAX bytes */
 };
 
 enum answer_kind { ANSWER_ANY, ANSWER_LIST, ANSWER_RECORD };

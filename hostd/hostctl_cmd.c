@@ -13,11 +13,13 @@
 
 #include "check.h"
 #include "hostctl_agents.h"
+#include "hostctl_record.h"
 #include "hostctl_show.h"
 #include "hostctl_sock.h"
+#include "hostctl_why.h"
 
 static const struct command {
-	const char *name, *args, *help;
+	const char *name, *args, *help;		   /* args: a word each */
 	int (*fn)(struct ctl *c, const char *arg); /* NULL: needs no hostd */
 } commands[] = {
 	{ "show", "[VM]", "all VMs, or everything of one (the default)",
@@ -25,12 +27,16 @@ static const struct command {
 	{ "cpus", "", "managed cpus: owner, for how long, why", show_cpus },
 	{ "log", "[N]", "the last N decisions: which cpu moved, and why",
 	  show_log },
+	{ "why", "VM|CPU", "what led to the last decisions about it",
+	  show_why },
 	{ "agents", "", "guests' agents: state, what they want, share",
 	  show_agents },
 	{ "drops", "", "frames dropped, by port and reason", show_drops },
 	{ "info", "", "facts and counters of hostd", show_info },
 	{ "reload", "", "make hostd read its configuration again",
 	  show_reload },
+	{ "record", "FILE [SECONDS]", "what hostd sees and decides, for 10 s",
+	  do_record },
 	{ "check", "[ROOT]", "what this host lacks, and what that costs",
 	  NULL },
 };
@@ -39,17 +45,18 @@ static const struct command {
 
 static void usage(FILE *f)
 {
-	fputs("usage: hostctl [--socket PATH] [COMMAND [ARG]]\n"
+	fputs("usage: hostctl [--socket PATH] [COMMAND [ARG...]]\n"
 	      "       hostctl [--socket PATH] --json QUERY [ARG]\n\n",
 	      f);
 	for (unsigned i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-7s %-7s %s\n", commands[i].name,
+		fprintf(f, "  %-7s %-14s %s\n", commands[i].name,
 			commands[i].args, commands[i].help);
 	fputs("\n  --socket PATH  hostd's telemetry socket (default: the "
 	      "newest that answers)\n"
 	      "  --json         one line of JSON; QUERY is info, vms, vm "
 	      "NAME, agents,\n"
-	      "                 agent NAME, cpus, cpu N, log N or reload\n"
+	      "                 agent NAME, cpus, cpu N, log N, record or "
+	      "reload\n"
 	      "  --version      print the version\n"
 	      "  --help         this text; see hostctl(8)\n",
 	      f);
@@ -61,6 +68,16 @@ static const struct command *find(const char *name)
 		if (!strcmp(commands[i].name, name))
 			return &commands[i];
 	return NULL;
+}
+
+/* How many arguments a command takes at most. */
+static int args_max(const struct command *cmd)
+{
+	int n = *cmd->args != '\0';
+
+	for (const char *p = cmd->args; *p; p++)
+		n += *p == ' ';
+	return n;
 }
 
 /* Why there is no hostd to talk to, and what to do. */
@@ -129,14 +146,17 @@ static int run_json(struct ctl *c, const char *path, int argc, char **argv)
 static int run_command(struct ctl *c, const char *path, int argc, char **argv)
 {
 	const struct command *cmd = argc ? find(argv[0]) : &commands[0];
-	const char *arg = argc > 1 ? argv[1] : NULL;
+	const char *arg;
 
-	if (!cmd) {
-		cmd = &commands[0];
-		arg = argv[0];
-		argc++;
+	if (cmd && argc) {
+		argv++;
+		argc--;
 	}
-	if (argc > 2 || (arg && !*cmd->args)) {
+	if (!cmd)
+		cmd = &commands[0];
+	arg = argc ? argv[0] : NULL;
+	c->arg2 = argc > 1 ? argv[1] : NULL;
+	if (argc > args_max(cmd)) {
 		usage(c->err);
 		return 2;
 	}

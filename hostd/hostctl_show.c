@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpulist.h"
@@ -17,8 +16,6 @@
 #include "hostctl_view.h"
 #include "hostctl_table.h"
 #include "name.h"
-
-#define LOG_EVER 1024 /* decisions hostd keeps */
 
 static char *time_of(const struct answer *a, const char *key, char *buf)
 {
@@ -45,26 +42,53 @@ static const char *owned_list(const struct answer *vm, char *buf)
 	return *buf ? buf : "-";
 }
 
-static bool is_measured(const struct answer *vm)
+/* The two signals of a VM: what it measures, and how often it did. */
+enum signal { DELAY, RESPONSE };
+
+static bool is_measured(const struct answer *vm, enum signal signal)
 {
-	return answer_num(vm, "has_port") && answer_num(vm, "samples");
+	return answer_num(vm, "has_port") &&
+	       answer_num(vm, signal == DELAY ? "samples" : "responses");
+}
+
+/* Which one its SLO is about. */
+static enum signal signal_of(const struct answer *vm)
+{
+	char word[TEXT_MAX];
+
+	return strcmp(answer_text(vm, "slo_signal", word), "response")
+		   ? DELAY
+		   : RESPONSE;
 }
 
 static const char *met(const struct answer *vm)
 {
-	if (!answer_num(vm, "slo_ns") || !is_measured(vm))
+	if (!answer_num(vm, "slo_ns") || !is_measured(vm, signal_of(vm)))
 		return "-";
 	return answer_num(vm, "slo_met") ? "yes" : "NO";
 }
 
+/* "p99 500us", "p99.9 1.00ms"; "-" without one. */
 static const char *slo(const struct answer *vm, char *buf)
 {
-	return answer_num(vm, "slo_ns") ? time_of(vm, "slo_ns", buf) : "-";
+	unsigned part = (unsigned)answer_num(vm, "slo_permyriad") % 10000;
+	char time[32];
+
+	if (!answer_num(vm, "slo_ns"))
+		return "-";
+	human_time(answer_num(vm, "slo_ns"), time, sizeof(time));
+	if (part % 100)
+		snprintf(buf, TEXT_MAX, "p%u.%u %s", part / 100,
+			 part % 100 / 10, time);
+	else
+		snprintf(buf, TEXT_MAX, "p%u %s", part / 100, time);
+	return buf;
 }
 
-static const char *delay(const struct answer *vm, const char *key, char *buf)
+static const char *wait_of(const struct answer *vm, enum signal signal,
+			   const char *key, char *buf)
 {
-	return is_measured(vm) ? time_of(vm, key, buf) : "-";
+	return is_measured(vm, signal) ? time_of(vm, key, buf) : "-";
 }
 
 /* "1-4"; a maximum no host reaches is "all". */
@@ -82,13 +106,20 @@ static char *range(const struct answer *vm, char *buf)
 
 static void vm_row(FILE *f, const struct answer *vm)
 {
+	static const char *const keys[][3] = {
+		[DELAY] = { "delay_p50_ns", "delay_p99_ns", "delay_p999_ns" },
+		[RESPONSE] = { "response_p50_ns", "response_p99_ns",
+			       "response_p999_ns" },
+	};
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
+	enum signal of = signal_of(vm);
 
 	fprintf(f, "%s\t%s\t%s", answer_text(vm, "name", a),
 		answer_text(vm, "class", b), slo(vm, c));
-	fprintf(f, "\t%s\t%s\t%s\t%s", delay(vm, "delay_p50_ns", a),
-		delay(vm, "delay_p99_ns", b), delay(vm, "delay_p999_ns", c),
-		met(vm));
+	fprintf(f, "\t%s\t%s\t%s\t%s\t%s", of == DELAY ? "delay" : "response",
+		wait_of(vm, of, keys[of][0], a),
+		wait_of(vm, of, keys[of][1], b),
+		wait_of(vm, of, keys[of][2], c), met(vm));
 	fprintf(f, "\t%" PRIu64 "/%s\t%s", answer_num(vm, "cpus_owned"),
 		range(vm, a), owned_list(vm, b));
 	fprintf(f, "\t+%s -%s\t%s\n", count_of(vm, "gained", a),
@@ -120,7 +151,7 @@ static void drop_line(void *arg, const char *reason, uint64_t n)
 /* Facts that are one field each. */
 struct fact {
 	const char *label, *key;
-	enum { TEXT, TIME, COUNT, DELAY } kind;
+	enum { TEXT, TIME, COUNT, DELAY_TIME, RESPONSE_TIME } kind;
 };
 
 static void put_facts(FILE *f, const struct answer *a, const struct fact *facts)
@@ -131,8 +162,10 @@ static void put_facts(FILE *f, const struct answer *a, const struct fact *facts)
 		const char *text =
 		    facts->kind == TEXT	   ? answer_text(a, facts->key, buf)
 		    : facts->kind == TIME  ? time_of(a, facts->key, buf)
-		    : facts->kind == DELAY ? delay(a, facts->key, buf)
-					   : count_of(a, facts->key, buf);
+		    : facts->kind == COUNT ? count_of(a, facts->key, buf)
+		    : facts->kind == DELAY_TIME
+			? wait_of(a, DELAY, facts->key, buf)
+			: wait_of(a, RESPONSE, facts->key, buf);
 
 		fprintf(f, "%s\t%s\n", facts->label, text);
 	}
@@ -196,12 +229,18 @@ static void vm_facts(FILE *f, const struct answer *vm)
 					     { "class", "class", TEXT },
 					     { 0 } };
 	static const struct fact rest[] = {
-		{ "delay p50", "delay_p50_ns", DELAY },
-		{ "delay p99", "delay_p99_ns", DELAY },
-		{ "delay p99.9", "delay_p999_ns", DELAY },
-		{ "delay max", "delay_max_ns", DELAY },
-		{ "delay now", "delay_now_ns", DELAY },
+		{ "delay p50", "delay_p50_ns", DELAY_TIME },
+		{ "delay p99", "delay_p99_ns", DELAY_TIME },
+		{ "delay p99.9", "delay_p999_ns", DELAY_TIME },
+		{ "delay max", "delay_max_ns", DELAY_TIME },
+		{ "delay now", "delay_now_ns", DELAY_TIME },
 		{ "frames measured", "samples", COUNT },
+		{ "response p50", "response_p50_ns", RESPONSE_TIME },
+		{ "response p99", "response_p99_ns", RESPONSE_TIME },
+		{ "response p99.9", "response_p999_ns", RESPONSE_TIME },
+		{ "response max", "response_max_ns", RESPONSE_TIME },
+		{ "answers measured", "responses", COUNT },
+		{ "requests given up", "requests_lost", COUNT },
 		{ "ready wait now", "ready_now_ns", TIME },
 		{ "ready wait, sum", "waited_ns", TIME },
 		{ "cpu time", "ran_ns", TIME },
@@ -213,10 +252,12 @@ static void vm_facts(FILE *f, const struct answer *vm)
 		{ "frames held", "held", COUNT },
 		{ 0 }
 	};
-	char a[TEXT_MAX], b[TEXT_MAX];
+	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
 
 	put_facts(f, vm, first);
-	fprintf(f, "SLO (p99)\t%s\nmet\t%s\n", slo(vm, a), met(vm));
+	fprintf(f, "SLO\t%s\nabout\t%s\nmet\t%s\nlate\t%s of %s\n", slo(vm, a),
+		signal_of(vm) == DELAY ? "delay" : "response", met(vm),
+		count_of(vm, "slo_late", b), count_of(vm, "slo_done", c));
 	fprintf(f, "cpus owned\t%" PRIu64 " of %s: %s\n",
 		answer_num(vm, "cpus_owned"), range(vm, a), owned_list(vm, b));
 	put_facts(f, vm, rest);
@@ -257,12 +298,13 @@ int show_vms(struct ctl *c, const char *arg)
 
 	if (arg)
 		return show_vm(c, arg);
-	if (view_begin(c, &p,
-		       "VM\tCLASS\tSLO\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
-		       "MOVES\tDROPS\n"))
+	if (view_begin(
+		c, &p,
+		"VM\tCLASS\tSLO\tABOUT\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
+		"MOVES\tDROPS\n"))
 		return 1;
 	n = view_each(c, p.f, "vms", "vm", vm_row);
-	view_end(c, &p, n > 0 ? "llrrrrllllr" : NULL);
+	view_end(c, &p, n > 0 ? "llllrrrllllr" : NULL);
 	if (!n)
 		fputs("no VM runs on this host\n", c->out);
 	return n < 0;
@@ -315,83 +357,6 @@ int show_cpus(struct ctl *c, const char *arg)
 	}
 	view_end(c, &p, rc ? NULL : "rlrrlrrr");
 	answer_free(list);
-	return rc;
-}
-
-static void log_row(FILE *f, const struct answer *log, size_t i)
-{
-	char a[TEXT_MAX], b[TEXT_MAX];
-
-	human_time(answer_num_at(log, "age_ns", i), a, sizeof(a));
-	answer_text_at(log, "from", i, b);
-	fprintf(f, "%s\t%" PRIu64 "\t%s", a, answer_num_at(log, "cpu", i),
-		*b ? b : "-");
-	if (*answer_text_at(log, "vm", i, a))
-		fprintf(f, "\t%s/%" PRIu64, a, answer_num_at(log, "vcpu", i));
-	else
-		fputs("\t-", f);
-	fprintf(f, "\t%s", answer_text_at(log, "reason", i, a));
-	human_time(answer_num_at(log, "delay_ns", i), a, sizeof(a));
-	human_time(answer_num_at(log, "ready_ns", i), b, sizeof(b));
-	fprintf(f, "\t%s\t%s\n", a, b);
-}
-
-/* The log comes in pages, newest first. Return: 0, or 1. */
-static int log_pages(struct ctl *c, uint64_t wanted, struct answer **pages,
-		     unsigned *cnt)
-{
-	uint64_t before = INT64_MAX, had = 0, n;
-	struct answer *page;
-	char arg[64];
-
-	while (had < wanted && before && *cnt < LOG_EVER) {
-		snprintf(arg, sizeof(arg), "%" PRIu64 ",%" PRIu64, wanted - had,
-			 before);
-		page = answer_ask(c, ANSWER_RECORD, "log", arg, ASK_S);
-		if (!page)
-			return 1;
-		pages[(*cnt)++] = page;
-		n = answer_num(page, "count");
-		if (!n || answer_num(page, "first") >= before)
-			break;
-		had += n;
-		before = answer_num(page, "first");
-	}
-	return 0;
-}
-
-int show_log(struct ctl *c, const char *arg)
-{
-	struct answer *pages[LOG_EVER];
-	uint64_t wanted = 20, rows = 0;
-	unsigned cnt = 0;
-	struct view p;
-	char *end;
-	int rc;
-
-	if (arg) {
-		wanted = strtoull(arg, &end, 10);
-		if (*arg < '0' || *arg > '9' || *end)
-			return complain(c, "log takes a number, as in: "
-					   "hostctl log 50");
-	}
-	rc = log_pages(c, wanted < LOG_EVER ? wanted : LOG_EVER, pages, &cnt);
-	if (view_begin(c, &p, "AGO\tCPU\tFROM\tTO\tWHY\tDELAY\tREADY\n")) {
-		rc = 1;
-		goto out_free;
-	}
-	for (unsigned i = cnt; i--;) {
-		size_t n = answer_count(pages[i], "age_ns");
-
-		for (size_t row = 0; row < n; row++, rows++)
-			log_row(p.f, pages[i], row);
-	}
-	view_end(c, &p, rc || !rows ? NULL : "rrlllrr");
-	if (!rc && !rows)
-		fputs("no cpu has moved\n", c->out);
-out_free:
-	while (cnt)
-		answer_free(pages[--cnt]);
 	return rc;
 }
 

@@ -13,7 +13,6 @@
  */
 int show_vms(struct ctl *c, const char *arg); /* all, or VM @arg */
 int show_cpus(struct ctl *c, const char *arg);
-int show_log(struct ctl *c, const char *arg); /* the last @arg decisions */
 int show_drops(struct ctl *c, const char *arg);
 int show_info(struct ctl *c, const char *arg);
 int show_reload(struct ctl *c, const char *arg);

@@ -28,9 +28,12 @@
 #include "owners.h"
 #include "policy/snapshot.h"
 #include "publish.h"
+#include "record.h"
 #include "sense.h"
+#include "sense_slo.h"
 #include "stat.h"
 #include "vhost/eal.h"
+#include "why.h"
 
 #define POLICY_STATES 16    /* upper bound of policies in policy_table */
 #define MAIL_PER_PASS 64    /* messages handled in one pass */
@@ -207,34 +210,6 @@ static void show_owners(struct loop *l)
 	board_kick(l->conf.board);
 }
 
-static void record(struct loop *l, const struct grant *g, uint16_t from_vm,
-		   uint16_t to_vm)
-{
-	const struct vm_view *vm = NULL;
-	struct stat_event e = { .at_ns = l->snap.now_ns,
-				.cpu = g->cpu,
-				.vm = to_vm,
-				.from_vm = from_vm,
-				.reason = g->reason };
-
-	if (to_vm != VM_NONE) {
-		vm = &l->snap.vm[to_vm];
-		e.index = (uint16_t)(g->vcpu - vm->first_vcpu);
-		stat_hostd.vm[to_vm].gained++;
-	}
-	if (from_vm != VM_NONE) {
-		stat_hostd.vm[from_vm].lost++;
-		vm = vm ? vm : &l->snap.vm[from_vm];
-	}
-	if (vm) {
-		e.delay_ns = vm->delay_ns;
-		e.ready_ns = vm->ready_ns;
-	}
-	stat_hostd.cpu[g->cpu].moves++;
-	stat_hostd.cpu[g->cpu].reason = g->reason;
-	stat_event_add(&e);
-}
-
 static uint16_t vm_of(const struct loop *l, uint16_t vcpu)
 {
 	return vcpu == VCPU_NONE ? VM_NONE : l->snap.vcpu[vcpu].vm;
@@ -258,7 +233,7 @@ static void act_on(struct loop *l)
 		if (g->cpu >= CPU_MAX || before[i] == g->vcpu ||
 		    owners_of_cpu(&l->owners, g->cpu) != g->vcpu)
 			continue; /* refused, or nothing new */
-		record(l, g, vm_of(l, before[i]), vm_of(l, g->vcpu));
+		why_moved(&l->snap, g, before[i]);
 	}
 	for (unsigned i = 0; i < l->plan.bar_cnt; i++)
 		if (owners_bar_stands(&l->owners, &l->plan.bar[i]))
@@ -290,11 +265,14 @@ static void decide(struct loop *l, uint64_t now_ns)
 		meter_board_show(l->conf.meters, &l->snap);
 	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf,
 		       l->conf.board, now_ns);
+	l->plan.count = l->plan.bar_cnt = 0;
+	if (l->set.act)
+		l->set.policy->decide(l->state[policy_index(l->set.policy)],
+				      &l->snap, &l->plan);
+	record_look(&l->snap, &l->plan, l->set.interval_ns,
+		    l->set.policy->name);
 	if (!l->set.act)
 		return;
-	l->plan.count = l->plan.bar_cnt = 0;
-	l->set.policy->decide(l->state[policy_index(l->set.policy)], &l->snap,
-			      &l->plan);
 	if (l->plan.count || l->plan.bar_cnt)
 		act_on(l);
 	stat_hostd.decisions++;
@@ -313,6 +291,7 @@ static void take_settings(struct loop *l, const struct settings *set)
 		stat_bars_clear();
 	}
 	l->set = *set;
+	record_again();
 	sw_set(l->conf.sw, &set->sw);
 	owners_set(&l->owners, &set->managed, &set->floor);
 	for (unsigned i = 0; i < l->conf.topo->cpu_cnt; i++)
@@ -362,6 +341,7 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 	vm->node = NODE_NONE;
 	if (l->conf.meters)
 		meter_board_show_vm(l->conf.meters, &l->snap, slot);
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
 		      view->vcpu_cnt);
 	show_owners(l);
@@ -379,7 +359,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 					 .reason = REASON_GONE };
 
 		if (vm_of(l, l->snap.cpu[i].owner) == slot)
-			record(l, &g, slot, VM_NONE);
+			why_moved(&l->snap, &g, l->snap.cpu[i].owner);
 	}
 	owners_vm_del(&l->owners, slot);
 	show_owners(l);
@@ -390,6 +370,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 		actuate_vcpu(l->conf.actuate, vcpu, VM_NONE, 0, 0, 0);
 	}
 	memset(vm, 0, sizeof(*vm));
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 }
 
 static void del_port(struct loop *l, struct port *p)
@@ -407,10 +388,13 @@ static void add_port(struct loop *l, struct port *p)
 {
 	const struct msg m = { .kind = MSG_PORT_REFUSED, .port = p };
 
-	if (l->ports.count < PORT_MAX && !sw_add(l->conf.sw, p))
-		l->ports.port[l->ports.count++] = p;
-	else
+	if (l->ports.count == PORT_MAX || sw_add(l->conf.sw, p)) {
 		tell(l, &m);
+		return;
+	}
+	l->ports.port[l->ports.count++] = p;
+	if (p->vm != VM_NONE)
+		sense_slo_set(&l->snap, p->vm, l->conf.sw, &l->ports);
 }
 
 static void handle(struct loop *l, struct msg *m)

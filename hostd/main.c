@@ -27,6 +27,7 @@
 #include "notify.h"
 #include "options.h"
 #include "pins.h"
+#include "record.h"
 #include "reload.h"
 #include "sense_bpf.h"
 #include "stat.h"
@@ -504,6 +505,7 @@ static void stop(void)
 {
 	notify("STOPPING=1");
 	log_info("stopping: VMs get back what they had");
+	record_stop();
 	vms_close(hd.vms);
 	loop_stop(hd.loop);
 	if (hd.agents)

@@ -37,6 +37,15 @@ static int hex_value(char c)
 	return at ? (int)(at - hex) : -1;
 }
 
+size_t name_json_bytes(const char *wire)
+{
+	size_t n = 3; /* quotes and comma */
+
+	for (; *wire; wire++)
+		n += *wire == '"' || *wire == '\\' ? 2 : 1;
+	return n;
+}
+
 void name_from_wire(char *text)
 {
 	char *out = text;

@@ -18,6 +18,10 @@
  */
 bool name_to_wire(const char *name, char *out, size_t size);
 
+/* name_json_bytes() - At most so many bytes of JSON, quotes and comma
+ * included: DPDK escapes " and \ by one byte each. */
+size_t name_json_bytes(const char *wire);
+
 /* name_from_wire() - Decode in place; a stray % stands for itself, and %00
  * stays as it is. */
 void name_from_wire(char *text);

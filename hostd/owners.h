@@ -36,8 +36,8 @@ struct owners_vm {
 
 struct owners {
 	struct cpumask managed, floor;
-	struct cpumask barred; /* no best-effort VM rides on these */
 	struct cpumask moved;  /* owners changed since a reader emptied it */
+	struct cpumask barred; /* no best-effort VM rides on these */
 	uint16_t cpu_owner[CPU_MAX]; /* vcpu, or VCPU_NONE */
 	uint16_t vcpu_cpu[VCPU_MAX]; /* cpu, or CPU_NONE */
 	uint16_t vcpu_was[VCPU_MAX]; /* vcpu_cpu, before the plan */

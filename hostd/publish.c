@@ -9,9 +9,37 @@
 
 #include <string.h>
 
+#include "hl/clock.h"
 #include "stat.h"
 
 static uint64_t window_end_ns;
+static uint64_t look_ns; /* when publish() was called last */
+
+/* What was never written to stays memory that nobody needed. */
+static void forget(struct hist *h)
+{
+	if (h->count)
+		hist_reset(h);
+}
+
+static void forget_signal(struct stat_signal *signal)
+{
+	forget(&signal->score.hist);
+	forget(&signal->before);
+	forget(&signal->sum);
+	signal->score.done = signal->score.late = 0;
+}
+
+static void turn_window(struct stat_signal *signal)
+{
+	struct hist *now = &signal->score.hist;
+
+	if (!now->count && !signal->before.count)
+		return;
+	hist_merge(&signal->sum, &signal->before);
+	signal->before = *now;
+	forget(now);
+}
 
 static void publish_windows(const struct snapshot *s)
 {
@@ -23,12 +51,21 @@ static void publish_windows(const struct snapshot *s)
 
 		st->share_was[1] = st->share_was[0];
 		st->share_was[0] = st->share;
-		if (!st->window[0].count && !st->window[1].count)
-			continue;
-		hist_merge(&st->delay, &st->window[1]);
-		st->window[1] = st->window[0];
-		hist_reset(&st->window[0]);
+		for (unsigned k = 0; k < SLO_SIGNAL_NUM; k++)
+			turn_window(&st->signal[k]);
 	}
+}
+
+/* Cpus in use since the look before, in thousandths; its vcpus may have been
+ * replaced meanwhile. */
+static uint32_t used_permille(const struct snapshot *s,
+			      const struct stat_vm *st, uint64_t ran_ns)
+{
+	uint64_t past_us = (s->now_ns - look_ns) / NSEC_PER_USEC;
+
+	if (!past_us || ran_ns < st->ran_ns)
+		return 0;
+	return (uint32_t)((ran_ns - st->ran_ns) / past_us);
 }
 
 static void publish_vm(const struct snapshot *s, uint16_t vm)
@@ -45,6 +82,7 @@ static void publish_vm(const struct snapshot *s, uint16_t vm)
 			waited_ns += vcpu_waited_ns(s, slot);
 		}
 	}
+	st->used_permille = used_permille(s, st, ran_ns);
 	st->ran_ns = ran_ns;
 	st->waited_ns = waited_ns;
 	st->view = *view;
@@ -57,6 +95,7 @@ static void count_add(struct port_count *sum, const struct port_count *c)
 	sum->to_frames += c->to_frames;
 	sum->to_bytes += c->to_bytes;
 	sum->kicks += c->kicks;
+	sum->requests_lost += c->requests_lost;
 	for (unsigned i = 0; i < DROP_NUM; i++)
 		sum->drop[i] += c->drop[i];
 }
@@ -110,6 +149,7 @@ void publish(const struct snapshot *s, const struct port_list *ports)
 	memcpy(stat_hostd.node, s->node, sizeof(stat_hostd.node));
 	for (unsigned i = 0; i < s->cpu_cnt; i++)
 		publish_cpu(s, (uint16_t)i);
+	look_ns = s->now_ns;
 }
 
 void publish_vm_reset(uint16_t vm)
@@ -119,12 +159,13 @@ void publish_vm_reset(uint16_t vm)
 	memset(&st->view, 0, sizeof(st->view));
 	memset(&st->port, 0, sizeof(st->port));
 	memset(&st->bar, 0, sizeof(st->bar));
-	hist_reset(&st->delay);
-	hist_reset(&st->window[0]);
-	hist_reset(&st->window[1]);
+	for (unsigned i = 0; i < SLO_SIGNAL_NUM; i++)
+		forget_signal(&st->signal[i]);
+	st->done = st->late = 0;
 	st->port_up = false;
 	st->gained = st->lost = st->moves_failed = 0;
 	st->ran_ns = st->waited_ns = 0;
+	st->used_permille = 0;
 	memset(&st->share, 0, sizeof(st->share));
 	memset(st->share_was, 0, sizeof(st->share_was));
 }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stat.c - what hostd counts and shows: the one table, and its event ring
+ * stat.c - what hostd counts and shows: the one table
  *
  * The poll thread writes, the telemetry threads read at any time; see stat.h.
- * The ring is a sequence without end of which the last STAT_LOG_MAX are kept.
- * A reader copies an entry first and then asks whether the writer can have
- * reached it meanwhile; so a torn entry is never shown.
  */
 #include "stat.h"
 
@@ -13,10 +10,10 @@
 
 struct stat_all stat_hostd;
 
-void stat_window(const struct stat_vm *vm, struct hist *out)
+void stat_window(const struct stat_signal *signal, struct hist *out)
 {
-	*out = vm->window[0];
-	hist_merge(out, &vm->window[1]);
+	*out = signal->score.hist;
+	hist_merge(out, &signal->before);
 }
 
 uint64_t stat_share_ppm(const struct stat_vm *vm)
@@ -51,28 +48,4 @@ void stat_bars_clear(void)
 	memset(&stat_hostd.bar, 0, sizeof(stat_hostd.bar));
 	for (unsigned i = 0; i < VM_MAX; i++)
 		memset(&stat_hostd.vm[i].bar, 0, sizeof(stat_hostd.vm[i].bar));
-}
-
-void stat_event_add(const struct stat_event *e)
-{
-	uint64_t n = stat_hostd.log_next;
-
-	/* the former log_next is seen before this entry begins to change */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	stat_hostd.log[n % STAT_LOG_MAX] = *e;
-	__atomic_store_n(&stat_hostd.log_next, n + 1, __ATOMIC_RELEASE);
-}
-
-bool stat_event_get(uint64_t n, struct stat_event *out)
-{
-	uint64_t next = __atomic_load_n(&stat_hostd.log_next, __ATOMIC_ACQUIRE);
-
-	if (n >= next)
-		return false;
-	*out = stat_hostd.log[n % STAT_LOG_MAX];
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	/* The entry of number n is written again, from the moment log_next is
-	 * n + STAT_LOG_MAX, before log_next moves on. */
-	next = __atomic_load_n(&stat_hostd.log_next, __ATOMIC_RELAXED);
-	return next < n + STAT_LOG_MAX;
 }

@@ -21,9 +21,9 @@
 #include "hl/hist.h"
 #include "policy/policy.h"
 #include "vhost/port.h"
+#include "vhost/score.h"
 
-#define STAT_WINDOW_NS (10 * 1000000000ull) /* delays shown: last 10..20 s */
-#define STAT_LOG_MAX   1024 /* decisions kept for `hostctl log` */
+#define STAT_WINDOW_NS (10 * 1000000000ull) /* signals: last 10..20 s */
 
 /* (agents) A VM's agent, as seen last; all 0 without a channel. */
 struct stat_agent {
@@ -47,6 +47,13 @@ struct stat_bar {
 	uint16_t reason; /* enum reason */
 };
 
+/* A signal of a VM; what is in no histogram any more is in the next. */
+struct stat_signal {
+	struct score score; /* its histogram: of this STAT_WINDOW_NS */
+	struct hist before; /* of the one before */
+	struct hist sum;    /* of all before that, since the VM came */
+};
+
 struct stat_vm {
 	char name[VM_NAME_MAX]; /* (control), before present is set */
 	char uuid[37];		/* (control) */
@@ -54,11 +61,12 @@ struct stat_vm {
 	struct vm_view view; /* as in the latest snapshot */
 	struct port_count port;
 	bool port_up;
-	struct hist delay;     /* since the VM came */
-	struct hist window[2]; /* this STAT_WINDOW_NS and the one before */
+	struct stat_signal signal[SLO_SIGNAL_NUM];
+	uint64_t done, late;   /* of its SLO's signal, since it came */
 	uint64_t gained, lost; /* cpus */
 	uint64_t moves_failed;
 	uint64_t ran_ns;	 /* cpu time of its vcpus while watched */
+	uint32_t used_permille;	 /* cpus it used between the last two looks */
 	uint64_t waited_ns;	 /* ready wait, summed over its vcpus */
 	struct stat_share share; /* since the VM came */
 	struct stat_share share_was[2]; /* one and two STAT_WINDOW_NS ago */
@@ -74,15 +82,6 @@ struct stat_cpu {
 	uint64_t since_ns;
 	uint64_t moves;
 	uint16_t reason; /* of the last change */
-};
-
-/* One decision carried out; a ring of the last STAT_LOG_MAX. */
-struct stat_event {
-	uint64_t at_ns;
-	uint16_t cpu, vm, index; /* new owner; VM_NONE: nobody */
-	uint16_t from_vm;	 /* who lost it; VM_NONE: nobody */
-	uint16_t reason;
-	uint64_t delay_ns, ready_ns; /* of the VM that gained (or lost) it */
 };
 
 struct stat_all {
@@ -103,8 +102,6 @@ struct stat_all {
 	struct stat_bar bar;	 /* of all best-effort VMs */
 	struct hist move_ns;	 /* asked to done */
 	struct port_count uplink;
-	uint64_t log_next; /* events ever; the ring index is modulo */
-	struct stat_event log[STAT_LOG_MAX];
 	uint16_t node_cnt;
 	struct node_view node[NODE_MAX]; /* as in the latest snapshot */
 	struct stat_cpu cpu[CPU_MAX];
@@ -114,8 +111,8 @@ struct stat_all {
 /* The one instance, in stat.c. */
 extern struct stat_all stat_hostd;
 
-/* stat_window() - Both delay windows of a VM added up into @out. */
-void stat_window(const struct stat_vm *vm, struct hist *out);
+/* stat_window() - The last one to two windows of a signal, into @out. */
+void stat_window(const struct stat_signal *signal, struct hist *out);
 
 /*
  * stat_share_ppm() - Of its run time in the last one to two windows, the
@@ -131,15 +128,5 @@ bool stat_barred(uint16_t vm, unsigned cpu);
 
 /* stat_bars_clear() - Poll thread: nobody is barred any more. */
 void stat_bars_clear(void);
-
-/* stat_event_add() - Poll thread: append to the ring. */
-void stat_event_add(const struct stat_event *e);
-
-/*
- * stat_event_get() - Copy event number @n (0 is the first ever); any thread
- * Return: false when it is not there yet, or too old: the last
- * STAT_LOG_MAX - 1 can be had.
- */
-bool stat_event_get(uint64_t n, struct stat_event *out);
 
 #endif

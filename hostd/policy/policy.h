@@ -64,6 +64,7 @@ struct vcpu_view {
 enum slo_signal {
 	SLO_DELAY,    /* how long frames wait until the guest takes them */
 	SLO_RESPONSE, /* from a request to its first answer, at the switch */
+	SLO_SIGNAL_NUM,
 };
 
 struct vm_view {

@@ -64,6 +64,13 @@ static inline bool mbox_push(struct mbox *b, const void *msg)
 	return true;
 }
 
+/* mbox_room() - Producer only. Return: so many messages fit at least. */
+static inline uint32_t mbox_room(const struct mbox *b)
+{
+	return b->mask + 1 -
+	       (b->tail - __atomic_load_n(&b->head, __ATOMIC_ACQUIRE));
+}
+
 /* mbox_pop() - Consumer only. Return: false when the box is empty. */
 static inline bool mbox_pop(struct mbox *b, void *msg)
 {

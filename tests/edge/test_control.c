@@ -9,13 +9,18 @@
 #include "control.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <rte_eal.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,7 +28,10 @@
 #include "hl/clock.h"
 #include "hostctl_cmd.h"
 #include "hostctl_sock.h"
+#include "record.h"
 #include "stat.h"
+#include "tests/sim/replay_read.h"
+#include "why.h"
 
 static char dir[] = "/tmp/test_control.XXXXXX";
 static char sock_path[108];
@@ -104,6 +112,7 @@ static int fill(void **state)
 	v = add_vm(0, "web, the 1st");
 	v->view.class = VM_CLASS_LATENCY_CRITICAL;
 	v->view.slo_ns = 500000;
+	v->view.slo_permyriad = 9900;
 	v->view.has_port = v->port_up = true;
 	v->view.owned = 2;
 	v->view.cpus_min = 1;
@@ -111,9 +120,9 @@ static int fill(void **state)
 	v->port.drop[DROP_SELF] = 1;
 	v->port.to_frames = 1000;
 	for (unsigned i = 0; i < 98; i++)
-		hist_add(&v->window[0], 10);
-	hist_add(&v->window[1], 500001);
-	hist_add(&v->window[1], 500001);
+		hist_add(&v->signal[SLO_DELAY].score.hist, 10);
+	hist_add(&v->signal[SLO_DELAY].before, 500001);
+	hist_add(&v->signal[SLO_DELAY].before, 500001);
 	for (unsigned i = 1; i <= 2; i++)
 		stat_hostd.cpu[i] = (struct stat_cpu){
 			.managed = true,
@@ -208,6 +217,7 @@ static const struct {
 	{ "/heighliner/info", "\"vms\":2," },
 	{ "/heighliner/info", "\"cpus_managed\":3,\"cpus_owned\":2," },
 	{ "/heighliner/log", "\"next\":0,\"first\":0,\"count\":0," },
+	{ "/heighliner/log,1,5,web", "\"count\":0," },
 	{ "/heighliner/log,x", "null" },
 	{ "/heighliner/log,1,x", "null" },
 	{ "/heighliner/nothing", "null" },
@@ -276,12 +286,15 @@ static char *hostctl(int want_rc, const char *a, const char *b)
 {
 	static char text[1 << 20];
 	char name[] = "hostctl", opt[] = "--socket", one[200], two[200];
-	char *argv[] = { name, opt, sock_path, one, two, NULL };
+	char seconds[] = "1"; /* for `record FILE` */
+	char *argv[] = { name, opt, sock_path, one, two, seconds, NULL };
+	bool third = b && !strcmp(a, "record");
 	FILE *f = fmemopen(text, sizeof(text), "w");
 
 	snprintf(one, sizeof(one), "%s", a ? a : "");
 	snprintf(two, sizeof(two), "%s", b ? b : "");
-	assert_int_equal(hostctl_run(3 + !!a + !!b, argv, f, f), want_rc);
+	assert_int_equal(hostctl_run(3 + !!a + !!b + third, argv, f, f),
+			 want_rc);
 	fclose(f);
 	return text;
 }
@@ -350,34 +363,68 @@ static void test_agents(void **state)
 	}
 }
 
+/* moved() - As the poll thread would: vcpu @to of slot 0, or nobody, gets @cpu
+ * from vcpu @from of slot 5. */
+static void moved(unsigned cpu, bool from, bool to, uint64_t saw_ns)
+{
+	static struct snapshot s;
+	const struct grant g = { .cpu = (uint16_t)cpu,
+				 .vcpu = to ? 0 : VCPU_NONE,
+				 .reason = REASON_DELAY,
+				 .saw_ns = saw_ns,
+				 .limit_ns = 1000 };
+
+	s.now_ns = clock_now_ns();
+	s.vcpu_cnt = 60;
+	s.vm[0].vcpu_cnt = s.vm[0].cpus_max = 4;
+	s.vm[5].first_vcpu = 50;
+	s.vcpu[50].vm = 5;
+	why_moved(&s, &g, from ? 50 : VCPU_NONE);
+}
+
 static void test_log(void **state)
 {
-	struct stat_event e = { .from_vm = VM_NONE, .reason = REASON_DELAY };
+	const uint64_t begun = why_count();
+	char request[64], want[64];
 
 	(void)state;
-	for (unsigned i = 0; i < 3000; i++) {
-		e.at_ns = clock_now_ns();
-		e.cpu = (uint16_t)(i % CPU_MAX);
-		e.vm = i % 2 ? VM_NONE : 0;
-		e.delay_ns = i;
-		stat_event_add(&e);
-	}
+	for (unsigned i = 0; i < 3000; i++)
+		moved(i % CPU_MAX, i % 100 == 99, !(i % 2), i);
 	/* the newest three, oldest first */
 	ask("/heighliner/log,3");
-	assert_non_null(strstr(reply, "\"next\":3000,\"first\":2997,"
-				      "\"count\":3"));
-	assert_non_null(strstr(reply, "\"delay_ns\":[2997,2998,2999]"));
+	snprintf(want, sizeof(want), "\"next\":%lu,\"first\":%lu,\"count\":3",
+		 (unsigned long)begun + 3000, (unsigned long)begun + 2997);
+	assert_non_null(strstr(reply, want));
+	assert_non_null(strstr(reply, "\"saw_ns\":[2997,2998,2999]"));
 	assert_non_null(strstr(reply, "\"cpu\":[437,438,439]"));
 	assert_non_null(strstr(reply, "\"vm\":[\"\",\"web, the 1st\",\"\"]"));
 	assert_non_null(strstr(reply, "\"reason\":[\"delay\",\"delay\","));
 	/* two before event 2500 */
-	ask("/heighliner/log,2,2500");
-	assert_non_null(strstr(reply, "\"delay_ns\":[2498,2499]"));
+	snprintf(request, sizeof(request), "/heighliner/log,2,%lu",
+		 (unsigned long)begun + 2500);
+	ask(request);
+	assert_non_null(strstr(reply, "\"saw_ns\":[2498,2499]"));
+	/* about a cpu: the last time, and the time before that */
+	ask("/heighliner/log,2,1000000,439");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2487,2999]"));
+	/* about a VM, by its name in either form and by its UUID */
+	ask("/heighliner/log,2,1000000,batch\x1b\xc3\xbc");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2899,2999]"));
+	ask("/heighliner/log,1,1000000,batch%1B%C3%BC");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2999]"));
+	ask("/heighliner/log,2,1000000,00000000-0000-0000-0000-000000000005");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2899,2999]"));
+	ask("/heighliner/log,2,1000000,web, the 1st");
+	assert_non_null(strstr(reply, "\"saw_ns\":[2996,2998]"));
+	assert_non_null(
+	    strstr(ask("/heighliner/log,2,1000000,we"), "\"count\":0"));
 	/* a page is whole JSON however many are asked for */
 	ask("/heighliner/log,1000000");
 	assert_string_equal(reply + strlen(reply) - 3, "]}}");
 	/* too old */
-	assert_non_null(strstr(ask("/heighliner/log,5,100"), "\"count\":0"));
+	snprintf(request, sizeof(request), "/heighliner/log,5,%lu",
+		 (unsigned long)begun + 100);
+	assert_non_null(strstr(ask(request), "\"count\":0"));
 }
 
 static void test_memory(void **state)
@@ -406,19 +453,22 @@ static void test_memory(void **state)
 			       "\"node_limit_1\":25000000000,"
 			       "\"node_traffic_2\":1,\"node_limit_2\":0,"));
 	out = hostctl(0, "info", NULL);
+	squeeze(out);
 	assert_non_null(
 	    strstr(out, "memory traffic, node 1  21500 MB/s of 25000 MB/s\n"));
 	assert_non_null(strstr(out, "memory traffic, node 2  0 MB/s\n"));
-	assert_non_null(strstr(out, "memory meter            perf\n"));
-	assert_non_null(strstr(out, "bars                    17\n"));
+	assert_non_null(strstr(out, "memory meter  perf\n"));
+	assert_non_null(strstr(out, "bars  17\n"));
 	/* latency-critical: no bar is about it */
 	out = hostctl(0, "web, the 1st", NULL);
-	assert_non_null(strstr(out, "memory              on node 1\n"));
+	squeeze(out);
+	assert_non_null(strstr(out, "memory  on node 1\n"));
 	assert_null(strstr(out, "barred"));
 	assert_null(strstr(out, "memory traffic"));
 	/* barred with all others */
 	out = hostctl(0, "batch\x1b\xc3\xbc", NULL);
-	assert_non_null(strstr(out, "memory traffic    1200 MB/s\n"));
+	squeeze(out);
+	assert_non_null(strstr(out, "memory traffic  1200 MB/s\n"));
 	assert_non_null(strstr(out, "barred from cpus  2: sibling\n"));
 	assert_null(strstr(out, "on node"));
 	assert_non_null(
@@ -427,6 +477,7 @@ static void test_memory(void **state)
 	stat_hostd.vm[5].bar.cpus.word[0] = 0x2;
 	stat_hostd.vm[5].bar.reason = REASON_BANDWIDTH;
 	out = hostctl(0, "batch\x1b\xc3\xbc", NULL);
+	squeeze(out);
 	assert_non_null(strstr(out, "barred from cpus  1-2: bandwidth\n"));
 	assert_non_null(
 	    strstr(ask("/heighliner/cpu,1"), "\"riders_best_effort\":0"));
@@ -450,18 +501,71 @@ static void test_reload(void **state)
 	assert_non_null(strstr(reply, "%C3%BC%0A"));
 }
 
+/* An SLO about response: it is met or not by that, delay is shown beside. */
+static void test_response(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t slo_ns;
+		uint16_t permyriad;
+		const char *json, *line;
+	} row[] = {
+		{ "met", 2100, 9900,
+		  "\"slo_ns\":2100,\"slo_met\":1,\"slo_permyriad\":9900,"
+		  "\"slo_signal\":\"response\",\"slo_done\":5,\"slo_late\":3",
+		  "latency-critical  p99 2.10us  response  1.00us  2.01us  "
+		  "1.00ms  yes" },
+		{ "a stricter one", 2100, 9990, "\"slo_met\":0",
+		  "latency-critical  p99.9 2.10us  response" },
+		{ "the median", 1100, 5000, "\"slo_met\":1",
+		  "latency-critical  p50 1.10us  response" },
+		{ "none: shown all the same", 0, 9900, "\"slo_met\":1",
+		  "latency-critical  -  response  1.00us  2.01us  1.00ms  -" },
+	};
+	struct stat_vm *v = &stat_hostd.vm[0];
+	struct stat_signal *signal = &v->signal[SLO_RESPONSE];
+
+	(void)state;
+	v->view.slo_signal = SLO_RESPONSE;
+	v->done = 5;
+	v->late = 3;
+	v->port.requests_lost = 6;
+	for (unsigned i = 0; i < 980; i++)
+		hist_add(&signal->score.hist, 1000);
+	for (unsigned i = 0; i < 18; i++)
+		hist_add(&signal->before, 2000);
+	hist_add(&signal->before, 1000000);
+	hist_add(&signal->before, 1000000);
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *out;
+
+		v->view.slo_ns = row[i].slo_ns;
+		v->view.slo_permyriad = row[i].permyriad;
+		ask("/heighliner/vm,web, the 1st");
+		assert_non_null(strstr(reply, "\"delay_p50_ns\":10,"));
+		assert_non_null(strstr(reply, "\"responses\":1000,"));
+		assert_non_null(strstr(reply, "\"requests_lost\":6,"));
+		if (!strstr(reply, row[i].json))
+			fail_msg("%s: %s", row[i].what, reply);
+		out = hostctl(0, NULL, NULL);
+		squeeze(out);
+		if (!strstr(out, row[i].line))
+			fail_msg("%s: %s", row[i].what, out);
+	}
+	assert_non_null(strstr(hostctl(0, "web, the 1st", NULL),
+			       "late                3 of 5\n"));
+}
+
 static void test_hostctl(void **state)
 {
-	struct stat_event e = {
-		.vm = 0, .from_vm = 5, .cpu = 2, .reason = REASON_HELD
-	};
 	char *out;
 
 	(void)state;
-	stat_event_add(&e);
+	moved(2, true, true, 2000);
 	out = hostctl(0, NULL, NULL);
-	assert_non_null(strstr(out, "web, the 1st  latency-critical  500us  "
-				    "10ns  500us  500us  NO   2/1-4  1-2  "));
+	assert_non_null(strstr(out, "web, the 1st  latency-critical  "
+				    "p99 500us  delay  10ns  500us  500us  "
+				    "NO   2/1-4  1-2  "));
 	assert_non_null(strstr(out, "\nbatch\\x1B\xc3\xbc    best-effort"));
 	out = hostctl(0, "show", "web, the 1st");
 	assert_non_null(strstr(out, "dropped, hold-full  7 frames\n"));
@@ -484,7 +588,12 @@ static void test_hostctl(void **state)
 	assert_non_null(strstr(out, "web, the 1st  hold-full       7\n"));
 	out = hostctl(0, "log", NULL);
 	assert_non_null(
-	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  held"));
+	    strstr(out, "batch\\x1B\xc3\xbc  web, the 1st/0  delay"));
+	out = hostctl(0, "why", "2");
+	assert_non_null(strstr(out,
+			       " ago cpu 2 went from batch\\x1B\xc3\xbc to "
+			       "web, the 1st: a frame had waited 2.00us, "
+			       "limit 1.00us; web, the 1st owned 0 of "));
 	out = hostctl(0, "info", NULL);
 	assert_non_null(strstr(out, "cpus managed       3\n"));
 	assert_non_null(strstr(out, "backend            ksched\n"));
@@ -505,24 +614,191 @@ static void test_hostctl(void **state)
 /* All of a long log, in as many pages as it takes, in order. */
 static void test_hostctl_log(void **state)
 {
-	struct stat_event e = { .vm = 0, .from_vm = VM_NONE };
+	const unsigned kept = WHY_MAX - 1;
 	char *out, *line;
 
 	(void)state;
-	for (unsigned i = 0; i < 2000; i++) {
-		e.cpu = (uint16_t)(i % 500);
-		stat_event_add(&e);
-	}
+	for (unsigned i = 0; i < 2000; i++)
+		moved(i % 500, false, true, 0);
 	out = hostctl(0, "log", "5000");
-	assert_int_equal(count(out, "web, the 1st/0"), STAT_LOG_MAX - 1);
+	assert_int_equal(count(out, "web, the 1st/0"), kept);
 	line = strchr(out, '\n') + 1;
-	for (unsigned i = 2000 - (STAT_LOG_MAX - 1); i < 2000; i++) {
+	for (unsigned i = 2000 - kept; i < 2000; i++) {
 		unsigned cpu = 0;
 
 		assert_int_equal(sscanf(line, "%*s %u", &cpu), 1);
 		assert_int_equal(cpu, i % 500);
 		line = strchr(line, '\n') + 1;
 	}
+}
+
+/* What is asked about whom, and what is said; the trace is as the test before
+ * left it: cpus 0 to 499 went to web, again and again. */
+static void test_hostctl_why(void **state)
+{
+	char *out;
+
+	(void)state;
+	out = hostctl(0, "why", "web, the 1st");
+	assert_int_equal(count(out, "\n"), 20);
+	assert_int_equal(count(out, " went to web, the 1st: "), 20);
+	assert_non_null(strstr(out, " ago cpu 499 went"));
+	out = hostctl(0, "why", "7");
+	assert_int_equal(count(out, " ago cpu 7 went to web, the 1st: "), 2);
+	out = hostctl(0, "why", "batch\x1b\xc3\xbc");
+	assert_string_equal(out, "batch\\x1B\xc3\xbc neither gained nor lost a "
+				 "cpu in the decisions hostd remembers\n");
+	out = hostctl(1, "why", "nobody");
+	assert_string_equal(out, "hostctl: there is no VM called 'nobody'\n");
+	out = hostctl(1, "why", "511");
+	assert_string_equal(out, "hostctl: cpu 511 is not managed\n");
+	out = hostctl(1, "why", NULL);
+	assert_non_null(strstr(out, "why takes a VM or a cpu"));
+}
+
+/* --- recordings --------------------------------------------------------------
+ */
+
+static struct snapshot seen;
+static volatile bool looking;
+
+/* The poll thread: a look every 200 us, in which one VM's vcpu has run on. */
+static void *look(void *arg)
+{
+	static const struct plan none;
+	const struct timespec pause = { .tv_nsec = 200000 };
+
+	(void)arg;
+	while (looking) {
+		seen.now_ns = clock_now_ns();
+		seen.vcpu[0].ran_ns++;
+		seen.changed[0] = 0;
+		seen.changed_cnt = 1;
+		record_look(&seen, &none, 20000, "slo");
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int start_looking(void **state)
+{
+	static pthread_t thread;
+
+	fill(state);
+	memset(&seen, 0, sizeof(seen));
+	seen.cpu_cnt = seen.vm_cnt = seen.vcpu_cnt = 1;
+	seen.vm[0] = (struct vm_view){ .present = true,
+				       .class = VM_CLASS_LATENCY_CRITICAL,
+				       .vcpu_cnt = 1,
+				       .node = NODE_NONE };
+	looking = true;
+	*state = &thread;
+	return pthread_create(&thread, NULL, look, NULL);
+}
+
+static int stop_looking(void **state)
+{
+	looking = false;
+	return pthread_join(*(pthread_t *)*state, NULL);
+}
+
+/* read_back() - Looks in the file; it must be whole or @cut, and good. */
+static unsigned read_back(const char *path, bool cut)
+{
+	static struct replay_file file;
+	FILE *f = fopen(path, "r");
+	int n;
+
+	assert_non_null(f);
+	assert_int_equal(replay_open(&file, f), 0);
+	while ((n = replay_next(&file)) == 1)
+		assert_string_equal(file.name[0], "web, the 1st");
+	fclose(f);
+	assert_string_equal(file.error, "");
+	assert_int_equal(n, 0);
+	assert_int_equal(file.cut, cut);
+	return (unsigned)file.looks;
+}
+
+static void test_record(void **state)
+{
+	char path[100], request[200], *out;
+	struct rlimit limit;
+	struct stat st;
+	rlim_t old;
+
+	(void)state;
+	assert_non_null(
+	    strstr(ask("/heighliner/record"), "\"state\":\"never\""));
+	snprintf(path, sizeof(path), "%s/a,b \xc3\xbc.rec", dir);
+	out = hostctl(0, "record", path); /* 1 s, see below */
+	assert_non_null(strstr(out, "/a,b \xc3\xbc.rec: 1.0"));
+	assert_null(strstr(out, "left out"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_true(read_back(path, false) > 100);
+	/* not over a file that is there */
+	out = hostctl(1, "record", path);
+	assert_non_null(strstr(out, ".rec: File exists\n"));
+	/* one at a time; and ended before its time */
+	snprintf(request, sizeof(request),
+		 "/heighliner/record,start,3600,%s/b.rec", dir);
+	assert_non_null(strstr(ask(request), "\"errno\":0,\"state\":\"runs\""));
+	snprintf(path, sizeof(path), "%s/c.rec", dir);
+	out = hostctl(1, "record", path);
+	assert_non_null(strstr(out, "it is recording already\n"));
+	assert_int_not_equal(stat(path, &st), 0);
+	assert_non_null(
+	    strstr(ask("/heighliner/record,stop"), "\"state\":\"done\""));
+	snprintf(path, sizeof(path), "%s/b.rec", dir);
+	read_back(path, false);
+	/* the disk takes no more: said so, and what there is can be read */
+	snprintf(path, sizeof(path), "%s/d.rec", dir);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	old = limit.rlim_cur;
+	limit.rlim_cur = 5000;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	out = hostctl(1, "record", path);
+	limit.rlim_cur = old;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_non_null(
+	    strstr(out, "the recording ended early: File too large\n"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 5000);
+	assert_true(read_back(path, true) > 10);
+}
+
+static void test_record_refused(void **state)
+{
+	static const struct {
+		const char *params, *want;
+	} refused[] = {
+		{ "start", "\"errno\":22" },
+		{ "start,", "\"errno\":22" },
+		{ "start,5", "\"errno\":22" },
+		{ "start,0,/tmp/hl-none", "\"errno\":22" },
+		{ "start,3601,/tmp/hl-none", "\"errno\":22" },
+		{ "start,x,/tmp/hl-none", "\"errno\":22" },
+		{ "start,5,relative", "\"errno\":22" },
+		{ "start,5,/nonexistent/a", "\"errno\":2," },
+		{ "begin", "\"errno\":22" },
+		{ "stop", "\"errno\":0" },
+	};
+	char request[200];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(request, sizeof(request), "/heighliner/record,%s",
+			 refused[i].params);
+		if (!strstr(ask(request), refused[i].want))
+			fail_msg("%s: %s", refused[i].params, reply);
+	}
+	assert_non_null(strstr(hostctl(1, "record", "/nonexistent/a"),
+			       "no such directory"));
+	assert_non_null(strstr(hostctl(1, "record", NULL), "record takes a"));
+	assert_non_null(
+	    strstr(hostctl(1, "record", "/tmp/"), "record takes a"));
 }
 
 int main(void)
@@ -535,8 +811,13 @@ int main(void)
 		cmocka_unit_test_setup(test_agents, fill),
 		cmocka_unit_test_setup(test_log, fill),
 		cmocka_unit_test_setup(test_reload, fill),
+		cmocka_unit_test_setup(test_response, fill),
 		cmocka_unit_test_setup(test_hostctl, fill),
 		cmocka_unit_test_setup(test_hostctl_log, fill),
+		cmocka_unit_test_setup(test_hostctl_why, fill),
+		cmocka_unit_test_setup_teardown(test_record, start_looking,
+						stop_looking),
+		cmocka_unit_test_setup(test_record_refused, fill),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

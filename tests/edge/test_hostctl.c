@@ -218,6 +218,18 @@ static const struct {
 	  "{\"/heighliner/log\":{\"count\":0,\"first\":9,\"age_ns\":[1]}}", 0,
 	  "1ns" },
 	{ "log of what is no number", "log|many", "{}", 1, "takes a number" },
+	{ "why without a name", "why", "{}", 1, "why takes a VM or a cpu" },
+	{ "why of two", "why|a|b", "{}", 2, "usage: hostctl" },
+	{ "why without columns", "why|a",
+	  "{\"/heighliner/log\":{\"count\":5,\"first\":3},"
+	  "\"/heighliner/vm\":null}",
+	  1, "there is no VM called 'a'" },
+	{ "why of columns of the wrong type", "why|a",
+	  "{\"/heighliner/log\":{\"count\":0,\"age_ns\":[1,\"x\"],"
+	  "\"cpu\":{},\"reason\":[7],\"vm\":[\"\\u001b\"],\"owned\":\"x\"}}",
+	  0,
+	  "1ns ago cpu 0 went to \\x1B: hostd gave no reason; "
+	  "\\x1B owned 0 of 0\n0ns ago cpu 0 was taken from nobody: " },
 	{ "reload without a reason", "reload", "{\"/heighliner/reload\":{}}", 1,
 	  "not reloaded: hostd gave no reason" },
 	{ "reload with odd pieces", "reload",
@@ -253,6 +265,82 @@ static void test_answers(void **state)
 			fail_msg("%s: %d %s", rows[i].what, rc, text);
 		if (strchr(text, '\x1b'))
 			fail_msg("%s: an escape got through", rows[i].what);
+	}
+}
+
+/* One decision -> its sentence, without the time. */
+static const struct {
+	const char *reason;
+	const char *from, *to;
+	unsigned saw_us, limit_us;
+	const char *more; /* columns */
+	const char *want;
+} told[] = {
+	{ "delay", "batch", "web", 80, 75,
+	  "\"owned\":[1],\"may\":[4],\"sensed\":[1],\"runnable\":[2],"
+	  "\"from_owned\":[3]",
+	  "cpu 7 went from batch to web: a frame had waited 80.0us, limit "
+	  "75.0us; web owned 1 of 4, 2 of its vcpus wanted to run; batch owned "
+	  "3" },
+	{ "ready-wait", "", "web", 90, 75,
+	  "\"owned\":[1],\"may\":[4],\"min\":[1],\"hinted\":[1],\"wanted\":[3],"
+	  "\"used_permille\":[1930]",
+	  "cpu 7 went to web: a vcpu had waited for a cpu for 90.0us, limit "
+	  "75.0us; web owned 1 of 4 (1 guaranteed), its agent could use 3, it "
+	  "used 1.93 of late" },
+	{ "ready-wait", "web", "web", 90, 75, "\"vcpu\":[3],\"from_vcpu\":[1]",
+	  "cpu 7 of web went from vcpu 1 to 3: a vcpu had waited for a cpu for "
+	  "90.0us, limit 75.0us; web owned 0 of 0" },
+	{ "preempted", "batch", "web", 90, 75, "\"owned\":[1]",
+	  "cpu 7 went from batch to web: no cpu was free and it had waited "
+	  "90.0us, limit 75.0us; web owned 1 of 0; batch owned 0" },
+	{ "give-back", "web", "", 17000, 13000, "\"owned\":[2],\"may\":[4]",
+	  "cpu 7 was taken from web: what it owned had been idle for 17.0ms, "
+	  "limit 13.0ms; web owned 2 of 4" },
+	{ "give-back", "web", "", 0, 0, "\"owned\":[5],\"may\":[4]",
+	  "cpu 7 was taken from web: it could do with less; web owned 5 of 4" },
+	{ "hint", "", "web", 10, 75, "\"owned\":[1]",
+	  "its vcpus had no rest and its agent could use more" },
+	{ "hint", "", "web", 100, 75, "\"owned\":[1]",
+	  "its agent said that work had waited 100us, limit 75.0us" },
+	{ "guarantee", "", "web", 0, 0, "\"min\":[1]",
+	  "it had fewer than it is guaranteed; web owned 0 of 0 (1 " },
+	{ "held", "", "web", 0, 75, "\"owned\":[1]", "frames were held" },
+	{ "spare", "", "web", 0, 0, "\"owned\":[1]", "nobody else wanted" },
+	{ "budget", "", "web", 90, 75, "\"owned\":[1]",
+	  "more was late than its SLO allows: 90.0us, limit 75.0us" },
+	{ "home", "", "web", 0, 0, "\"owned\":[1]", "that cpu's node" },
+	{ "harvester", "", "web", 90, 75, "\"owned\":[1]",
+	  "a harvester had kept it waiting for 90.0us, limit" },
+	{ "sibling", "", "web", 0, 0, "\"owned\":[1]", "SMT sibling" },
+	{ "bandwidth", "", "web", 0, 0, "\"owned\":[1]", "memory bandwidth" },
+	{ "relief", "", "web", 0, 0, "\"owned\":[1]", "no shortage" },
+	{ "gone", "web", "", 0, 0, "\"owned\":[1]", "has gone" },
+	{ "invented", "", "web", 90, 75, "\"owned\":[1]",
+	  "hostd gave no reason" },
+};
+
+static void test_told(void **state)
+{
+	static char log[1024];
+	char words[300];
+
+	(void)state;
+	snprintf(words, sizeof(words), "--socket|%s|why|web", sock_path);
+	for (unsigned i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		answer_len = (size_t)snprintf(
+		    log, sizeof(log),
+		    "{\"/heighliner/log\":{\"count\":0,\"age_ns\":[12000000],"
+		    "\"cpu\":[7],\"reason\":[\"%s\"],\"from\":[\"%s\"],"
+		    "\"vm\":[\"%s\"],\"saw_ns\":[%u],\"limit_ns\":[%u],%s}}",
+		    told[i].reason, told[i].from, told[i].to,
+		    told[i].saw_us * 1000, told[i].limit_us * 1000,
+		    told[i].more);
+		answer = log;
+		assert_int_equal(run(words), 0);
+		if (strncmp(text, "12.0ms ago cpu 7 ", 17) ||
+		    !strstr(text, told[i].want))
+			fail_msg("%s: %s", told[i].reason, text);
 	}
 }
 
@@ -366,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_huge_and_random),
 		cmocka_unit_test(test_damaged),

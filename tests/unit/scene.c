@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <linux/types.h>
+#include "cpulist.h"
 #include "hl/sensor.h"
 #include "policy/snapshot.h"
 #include "scene.h"
@@ -224,35 +225,17 @@ void scene_build(struct snapshot *s, const char *text)
 	show_all(s);
 }
 
-/* cpus_text() - "0-2,5", or "-". Return: its length. */
-static int cpus_text(const struct cpumask *m, char *text, size_t size)
-{
-	unsigned next, last;
-	int len = 0;
-
-	for (next = cpumask_next(m, 0); next != CPU_NONE;
-	     next = cpumask_next(m, last + 1)) {
-		last = next;
-		while (cpumask_has(m, last + 1))
-			last++;
-		len += snprintf(text + len, size - (size_t)len, "%s%u",
-				len ? "," : "", next);
-		if (last > next)
-			len += snprintf(text + len, size - (size_t)len, "-%u",
-					last);
-	}
-	return len ? len : snprintf(text, size, "-");
-}
-
 /* bar_text() - Return: its length. */
 static int bar_text(const struct bar *b, char *text, size_t size)
 {
-	int len = snprintf(text, size,
-			   b->vm == VM_NONE ? " bar*:" : " bar%u:", b->vm);
+	const char *why = policy_reason_name(b->reason);
+	char cpus[200];
 
-	len += cpus_text(&b->cpus, text + len, size - (size_t)len);
-	return len + snprintf(text + len, size - (size_t)len, ":%s",
-			      policy_reason_name(b->reason));
+	if (!*cpulist_format(&b->cpus, cpus, sizeof(cpus)))
+		strcpy(cpus, "-");
+	if (b->vm == VM_NONE)
+		return snprintf(text, size, " bar*:%s:%s", cpus, why);
+	return snprintf(text, size, " bar%u:%s:%s", b->vm, cpus, why);
 }
 
 const char *scene_plan(const struct plan *p)

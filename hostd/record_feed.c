@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * record_feed.c - from snapshots to the records of a recording
+ *
+ * Theory of operation. The feed keeps a copy of all it has written. A VM the
+ * snapshot lists as changed is compared with that copy, field by field as the
+ * records have them; what differs is written, and the copy follows. Waits are
+ * kept by when they began: a frame that only grows older differs in nothing.
+ * Where the ring or a look's share is full the VM stays on the list, so that
+ * nothing is ever lost but the moment when it changed. RECORD_TIME and the plan
+ * have their room set aside first; without it the look is left out and counted.
+ */
+#include "record_feed.h"
+
+#include <stddef.h>
+#include <string.h>
+
+int feed_init(struct feed *f)
+{
+	memset(f, 0, sizeof(*f));
+	memset(f->cpus, 0xff, sizeof(f->cpus)); /* like no cpu there is */
+	feed_again(f);
+	return mbox_init(&f->ring, FEED_RECORDS, sizeof(struct record));
+}
+
+void feed_exit(struct feed *f)
+{
+	mbox_exit(&f->ring);
+}
+
+void feed_again(struct feed *f)
+{
+	f->all = true;
+}
+
+/* One look under way. */
+struct look {
+	struct feed *f;
+	const struct snapshot *s;
+	uint32_t room; /* records of state that may be written */
+	bool wrote;
+};
+
+static void put(struct feed *f, enum record_kind kind, unsigned slot,
+		const void *body, size_t bytes)
+{
+	struct record r = { .kind = (uint16_t)kind, .slot = (uint16_t)slot };
+
+	memcpy(r.body, body, bytes);
+	mbox_push(&f->ring, &r); /* there is room */
+}
+
+/* differs() - Write @is unless it is @was. Return: false: no room, not written.
+ */
+static bool differs(struct look *l, enum record_kind kind, unsigned slot,
+		    void *was, const void *is, size_t bytes)
+{
+	if (!memcmp(was, is, bytes))
+		return true;
+	if (!l->room)
+		return false;
+	put(l->f, kind, slot, is, bytes);
+	memcpy(was, is, bytes);
+	l->room--;
+	l->wrote = true;
+	return true;
+}
+
+/* 0 stands for "none" in a record: a wait since the clock began is 1 ns less */
+static uint64_t since(uint64_t now_ns, uint64_t age_ns)
+{
+	if (!age_ns)
+		return 0;
+	return now_ns > age_ns ? now_ns - age_ns : 1;
+}
+
+static bool look_cpu(struct look *l, unsigned cpu)
+{
+	const struct cpu_view *c = &l->s->cpu[cpu];
+	const struct record_cpu is = { .managed = c->managed,
+				       .sibling = c->sibling,
+				       .llc = c->llc,
+				       .node = c->node };
+	struct record_cpu *was = &l->f->cpus[cpu];
+
+	return differs(l, RECORD_CPU, cpu, was, &is, sizeof(is));
+}
+
+static bool look_node(struct look *l, unsigned node)
+{
+	const struct node_view *n = &l->s->node[node];
+	struct record_node is = { .metered = n->metered,
+				  .mem_bytes_s = n->mem_bytes_s,
+				  .mem_max_bytes_s = n->mem_max_bytes_s };
+
+	memcpy(is.distance, n->distance, sizeof(is.distance));
+	return differs(l, RECORD_NODE, node, &l->f->nodes[node], &is,
+		       sizeof(is));
+}
+
+static bool look_vcpu(struct look *l, unsigned vcpu)
+{
+	const struct vcpu_view *v = &l->s->vcpu[vcpu];
+	const struct record_vcpu is = { .vm = v->vm,
+					.cpu = v->cpu,
+					.last_cpu = v->last_cpu,
+					.hint_runnable = v->hint_runnable,
+					.run = v->run,
+					.since_ns = v->since_ns,
+					.ran_ns = v->ran_ns,
+					.waited_ns = v->waited_ns };
+
+	return differs(l, RECORD_VCPU, vcpu, &l->f->vcpus[vcpu], &is,
+		       sizeof(is));
+}
+
+/* What is written of a VM that is not there, or without vcpus, is all 0. */
+static void encode_vm(struct record_vm *r, const struct snapshot *s,
+		      uint16_t vm)
+{
+	const struct vm_view *v = &s->vm[vm];
+
+	*r = (struct record_vm){ 0 };
+	if (!v->present)
+		return;
+	r->present = true;
+	r->has_port = v->has_port;
+	r->class = v->class;
+	r->slo_signal = v->slo_signal;
+	r->hinted = v->hinted;
+	r->cpus_min = v->cpus_min;
+	r->cpus_max = v->cpus_max;
+	r->weight = v->weight;
+	r->first_vcpu = v->first_vcpu;
+	r->vcpu_cnt = v->vcpu_cnt;
+	r->held = v->held;
+	r->slo_permyriad = v->slo_permyriad;
+	r->node = v->node;
+	r->hint_wanted = v->hint_wanted;
+	r->slo_ns = v->slo_ns;
+	r->untaken_ns = since(s->now_ns, v->delay_ns);
+	r->done = v->done;
+	r->late = v->late;
+	r->mem_bytes_s = v->mem_bytes_s;
+	r->hint_wait_ns = v->hint_wait_ns;
+}
+
+/* Other slots than before: the reader forgets the former ones, so must we. */
+static void forget_slots(struct feed *f, const struct record_vm *was,
+			 const struct record_vm *is)
+{
+	if (was->first_vcpu != is->first_vcpu || was->vcpu_cnt != is->vcpu_cnt)
+		memset(&f->vcpus[was->first_vcpu], 0,
+		       was->vcpu_cnt * sizeof(f->vcpus[0]));
+}
+
+static bool look_vm(struct look *l, uint16_t vm,
+		    const char *(*names)(uint16_t vm))
+{
+	struct feed *f = l->f;
+	struct record_vm is, was = f->vms[vm];
+	struct record_name name = { "" };
+
+	encode_vm(&is, l->s, vm);
+	if (is.present)
+		strncpy(name.name, names(vm), sizeof(name.name) - 1);
+	if (is.present &&
+	    !differs(l, RECORD_NAME, vm, &f->names[vm], &name, sizeof(name)))
+		return false;
+	if (!differs(l, RECORD_VM, vm, &f->vms[vm], &is, sizeof(is)))
+		return false;
+	forget_slots(f, &was, &is);
+	for (unsigned i = 0; i < is.vcpu_cnt; i++)
+		if (!look_vcpu(l, is.first_vcpu + i))
+			return false;
+	return true;
+}
+
+/* look_state() - Write what differs. Return: whether that was all. */
+static bool look_state(struct look *l, const char *(*names)(uint16_t vm))
+{
+	struct feed *f = l->f;
+
+	if (f->all) {
+		for (unsigned i = 0; i < VM_MAX; i++)
+			if (l->s->vm[i].present || f->vms[i].present)
+				vmset_add(&f->pending, i);
+		f->cpu = 0;
+		f->all = false;
+	}
+	for (; f->cpu < l->s->cpu_cnt; f->cpu++)
+		if (!look_cpu(l, f->cpu))
+			return false;
+	for (unsigned i = 0; i < l->s->node_cnt; i++)
+		if (!look_node(l, i))
+			return false;
+	vmset_for_each(vm, &f->pending)
+	{
+		if (!look_vm(l, (uint16_t)vm, names))
+			return false;
+		vmset_del(&f->pending, vm);
+	}
+	return true;
+}
+
+static void put_time(struct look *l, uint64_t interval_ns, const char *policy,
+		     bool whole)
+{
+	struct record_time t = { .now_ns = l->s->now_ns,
+				 .interval_ns = interval_ns,
+				 .skipped = l->f->skipped,
+				 .lost = l->f->lost,
+				 .whole = whole };
+
+	strncpy(t.policy, policy, sizeof(t.policy) - 1);
+	put(l->f, RECORD_TIME, 0, &t, sizeof(t));
+}
+
+static void put_plan(struct feed *f, const struct plan *p)
+{
+	for (unsigned i = 0; i < p->count; i++) {
+		const struct grant *g = &p->grant[i];
+		const struct record_grant r = { .cpu = g->cpu,
+						.vcpu = g->vcpu,
+						.reason = g->reason,
+						.saw_ns = g->saw_ns,
+						.limit_ns = g->limit_ns };
+
+		put(f, RECORD_GRANT, 0, &r, sizeof(r));
+	}
+	for (unsigned i = 0; i < p->bar_cnt; i++) {
+		struct record_bar r = { .vm = p->bar[i].vm,
+					.reason = p->bar[i].reason };
+
+		memcpy(r.cpus, p->bar[i].cpus.word, sizeof(r.cpus));
+		put(f, RECORD_BAR, 0, &r, sizeof(r));
+	}
+}
+
+void feed_look(struct feed *f, const struct snapshot *s, const struct plan *p,
+	       const char *(*names)(uint16_t vm), uint64_t interval_ns,
+	       const char *policy)
+{
+	uint32_t plan_cnt = (uint32_t)p->count + p->bar_cnt;
+	uint32_t room = mbox_room(&f->ring);
+	struct look l = { .f = f, .s = s };
+	bool whole;
+
+	for (unsigned i = 0; i < s->changed_cnt; i++)
+		vmset_add(&f->pending, s->changed[i]);
+	if (room < 1 + plan_cnt) {
+		f->skipped++;
+		f->lost += plan_cnt;
+		return;
+	}
+	l.room = room - 1 - plan_cnt;
+	if (l.room > FEED_STEP)
+		l.room = FEED_STEP;
+	whole = look_state(&l, names);
+	if (!l.wrote && !plan_cnt)
+		return;
+	put_time(&l, interval_ns, policy, whole);
+	put_plan(f, p);
+}
