@@ -56,11 +56,13 @@ static bool parse(struct meter *m, const char *text, uint64_t *at_ns)
 	unsigned long long n;
 	char word[VM_NAME_MAX], rest;
 	unsigned node;
+	int end = 0;
 
 	if (sscanf(text, " %63s", word) != 1 || word[0] == '#')
 		return true;
-	if (sscanf(text, " at %llums %c", &n, &rest) == 1) {
-		if (n > UINT32_MAX || n * NSEC_PER_MSEC < *at_ns)
+	if (sscanf(text, " at %llums %n", &n, &end) == 1) {
+		if (!end || text[end] || n > UINT32_MAX ||
+		    n * NSEC_PER_MSEC < *at_ns)
 			return false;
 		*at_ns = n * NSEC_PER_MSEC;
 		return true;
