@@ -36,7 +36,9 @@
 
 #define MOUNT	    "sys/fs/resctrl"
 #define GROUP	    "heighliner-"
+#define DOMAIN	    "mon_L3_"
 #define DOMAINS_MAX 64
+#define CACHES_MAX  8		       /* of a cpu; there are 3 to 5 */
 #define GROUPS_MAX  64		       /* control groups besides the default */
 #define LIST_NS	    (2 * NSEC_PER_SEC) /* they are listed so often */
 #define PATH_BYTES  512
@@ -86,23 +88,28 @@ static DIR *list(const struct meter *m, const char *path)
 
 /* --- domains ------------------------------------------------------------- */
 
+/* File @name of the cache @index of @cpu. */
+static bool read_cache(const char *root, unsigned cpu, unsigned index,
+		       const char *name, uint64_t *out)
+{
+	char path[PATH_BYTES];
+
+	snprintf(path, sizeof(path),
+		 "%.400s/sys/devices/system/cpu/cpu%u/cache/index%u/%s", root,
+		 cpu, index, name);
+	return read_number(AT_FDCWD, path, out);
+}
+
 /* The id of @cpu's level 3 cache; false when it has none. */
 static bool cache_id(const char *root, unsigned cpu, uint64_t *id)
 {
-	char path[PATH_BYTES];
 	uint64_t level;
 
-	for (unsigned i = 0; i < 8; i++) {
-		snprintf(path, sizeof(path),
-			 "%.400s/sys/devices/system/cpu/cpu%u/cache/index%u/"
-			 "level",
-			 root, cpu, i);
-		if (!read_number(AT_FDCWD, path, &level))
+	for (unsigned i = 0; i < CACHES_MAX; i++) {
+		if (!read_cache(root, cpu, i, "level", &level))
 			return false;
-		if (level != 3)
-			continue;
-		strcpy(strrchr(path, '/'), "/id");
-		return read_number(AT_FDCWD, path, id);
+		if (level == 3)
+			return read_cache(root, cpu, i, "id", id);
 	}
 	return false;
 }
@@ -123,8 +130,8 @@ static uint16_t domain_node(const struct meter_conf *c, unsigned domain)
 /* The counter of all traffic of domain @id in the group at @path. */
 static void counter_path(char *buf, const char *path, unsigned id)
 {
-	snprintf(buf, PATH_BYTES, "%.400s/mon_data/mon_L3_%02u/mbm_total_bytes",
-		 path, id);
+	snprintf(buf, PATH_BYTES,
+		 "%.400s/mon_data/" DOMAIN "%02u/mbm_total_bytes", path, id);
 }
 
 /* Every domain with such a counter. */
@@ -138,8 +145,10 @@ static int find_domains(struct meter *m, const struct meter_conf *c)
 	if (!d)
 		return -errno;
 	while ((e = readdir(d)) && m->domain_cnt < DOMAINS_MAX) {
-		if (sscanf(e->d_name, "mon_L3_%u", &id) != 1)
+		if (strncmp(e->d_name, DOMAIN, sizeof(DOMAIN) - 1))
 			continue;
+		id =
+		    (unsigned)strtoul(e->d_name + sizeof(DOMAIN) - 1, NULL, 10);
 		counter_path(path, ".", id);
 		if (faccessat(m->dir, path, R_OK, 0))
 			continue;

@@ -5,7 +5,8 @@
  * The file is read once, when the meter is opened. Its lines:
  *
  *	at 1500ms		what follows holds from then on
- *	vm NAME 800		MB/s that VM moves
+ *	vm NAME 800		MB/s that VM moves; a NAME with blanks cannot
+ *				be written
  *	node 0 21000		MB/s all that loads node 0's memory moves
  *	# a comment, or nothing
  *
@@ -49,36 +50,63 @@ struct meter {
 
 /* --- the file ------------------------------------------------------------ */
 
-/* One line of text into the next of @m. Return: false when it is neither. */
-static bool parse(struct meter *m, const char *text, uint64_t *at_ns)
+#define WORDS_MAX 4
+#define BLANKS	  " \t\r\n"
+
+/* Digits, then @unit and nothing more. */
+static bool number(const char *word, const char *unit, uint64_t max,
+		   uint64_t *out)
+{
+	char *end;
+
+	if (*word < '0' || *word > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(word, &end, 10);
+	return !errno && *out <= max && !strcmp(end, unit);
+}
+
+/* What a line says, into the next of @m. Return: false when it makes no sense.
+ */
+static bool parse(struct meter *m, char *const *word, unsigned cnt,
+		  uint64_t *at_ns)
 {
 	struct line *l = &m->line[m->cnt];
-	unsigned long long n;
-	char word[VM_NAME_MAX], rest;
-	unsigned node;
-	int end = 0;
+	uint64_t n, node;
 
-	if (sscanf(text, " %63s", word) != 1 || word[0] == '#')
-		return true;
-	if (sscanf(text, " at %llums %n", &n, &end) == 1) {
-		if (!end || text[end] || n > UINT32_MAX ||
+	if (cnt == 2 && !strcmp(word[0], "at")) {
+		if (!number(word[1], "ms", UINT32_MAX, &n) ||
 		    n * NSEC_PER_MSEC < *at_ns)
 			return false;
 		*at_ns = n * NSEC_PER_MSEC;
 		return true;
 	}
-	*l = (struct line){ .at_ns = *at_ns, .node = NODE_NONE };
-	if (sscanf(text, " vm %63s %llu %c", l->name, &n, &rest) != 2) {
-		if (sscanf(text, " node %u %llu %c", &node, &n, &rest) != 2 ||
-		    node >= NODE_MAX)
+	if (cnt != 3 || !number(word[2], "", RATE_MAX, &n))
+		return false;
+	*l = (struct line){ .at_ns = *at_ns,
+			    .node = NODE_NONE,
+			    .bytes_s = n * BYTES_PER_MB };
+	if (!strcmp(word[0], "vm")) {
+		snprintf(l->name, sizeof(l->name), "%s", word[1]);
+	} else {
+		if (strcmp(word[0], "node") ||
+		    !number(word[1], "", NODE_MAX - 1, &node))
 			return false;
 		l->node = (uint16_t)node;
 	}
-	if (n > RATE_MAX)
-		return false;
-	l->bytes_s = n * BYTES_PER_MB;
 	m->cnt++;
 	return true;
+}
+
+static bool parse_text(struct meter *m, char *text, uint64_t *at_ns)
+{
+	char *word[WORDS_MAX], *rest = NULL;
+	unsigned cnt = 0;
+
+	for (char *w = strtok_r(text, BLANKS, &rest); w && cnt < WORDS_MAX;
+	     w = strtok_r(NULL, BLANKS, &rest))
+		word[cnt++] = w;
+	return !cnt || word[0][0] == '#' || parse(m, word, cnt, at_ns);
 }
 
 static int load(struct meter *m, const char *path)
@@ -91,7 +119,7 @@ static int load(struct meter *m, const char *path)
 	if (!f)
 		return -errno;
 	while (!err && fgets(text, sizeof(text), f))
-		if (m->cnt == LINES_MAX || !parse(m, text, &at_ns))
+		if (m->cnt == LINES_MAX || !parse_text(m, text, &at_ns))
 			err = -EINVAL;
 	fclose(f);
 	return err;
