@@ -20,6 +20,7 @@ void add_loop(struct rte_tel_data *d)
 	add_num(d, "sleeps", s->sleeps);
 	add_num(d, "pass_max_ns", s->pass_max_ns);
 	add_num(d, "decisions", s->decisions);
+	add_num(d, "looks_put_off", s->looks_put_off);
 	add_num(d, "decide_max_ns", s->decide_max_ns);
 	add_num(d, "grants_refused", s->grants_refused);
 	add_num(d, "bars", s->bars);

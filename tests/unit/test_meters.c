@@ -105,8 +105,9 @@ static void test_rates(void **unused)
 	uint64_t now_ns = 50 * S;
 
 	(void)unused;
-	begin("vm a 400\nvm b 30\nnode 0 450\nat 10ms\nvm a 420\nnode 0 600\n",
-	      1);
+	begin(
+	    "vm a 400\nvm b 30\nnode 0 450\nat 1000ms\nvm a 420\nnode 0 600\n",
+	    1);
 	runs(2, "a");
 	runs(3, "b");
 	(void)meters_turn(m, now_ns);
@@ -115,7 +116,7 @@ static void test_rates(void **unused)
 	assert_int_equal(snap.vm[2].mem_bytes_s, 0);
 
 	/* the average since the reading before, with the limit */
-	(void)meters_turn(m, now_ns + 5 * MS);
+	(void)meters_turn(m, now_ns + 500 * MS);
 	assert_int_equal(shown(), 1 << 2 | 1 << 3);
 	assert_int_equal(snap.vm[2].mem_bytes_s, 400 * MB);
 	assert_int_equal(snap.vm[3].mem_bytes_s, 30 * MB);
@@ -126,17 +127,17 @@ static void test_rates(void **unused)
 	assert_int_equal(snap.node[1].distance[0], 21);
 
 	/* a twentieth more is no news of a VM; a node is always told */
-	(void)meters_turn(m, now_ns + 15 * MS);
+	(void)meters_turn(m, now_ns + 1500 * MS);
 	assert_int_equal(shown(), 0);
 	assert_int_equal(snap.node[0].mem_bytes_s, 525 * MB);
-	assert_int_equal(snap.node[0].since_ns, now_ns + 5 * MS);
+	assert_int_equal(snap.node[0].since_ns, now_ns + 500 * MS);
 
 	/* nobody is metered any more */
 	meters_gone(m, 3);
 	assert_int_equal(shown(), 1 << 3);
 	assert_int_equal(snap.vm[3].mem_bytes_s, 0);
 	meters_set(m, &(struct meters_set){ .acts = true });
-	(void)meters_turn(m, now_ns + 20 * MS);
+	(void)meters_turn(m, now_ns + 2000 * MS);
 	shown();
 	assert_int_equal(snap.node[0].mem_max_bytes_s, 0);
 	meters_close(m);
