@@ -37,6 +37,12 @@ void stat_bar_note(const struct bar *b)
 	stat_hostd.bars++;
 }
 
+bool stat_barred(uint16_t vm, unsigned cpu)
+{
+	return cpumask_has(&stat_hostd.bar.cpus, cpu) ||
+	       cpumask_has(&stat_hostd.vm[vm].bar.cpus, cpu);
+}
+
 void stat_bars_clear(void)
 {
 	memset(&stat_hostd.bar, 0, sizeof(stat_hostd.bar));

@@ -1,7 +1,8 @@
 # edge tests of the control socket and hostctl
 HOSTCTL_LIB := $(filter-out hostd/hostctl.c,$(HOSTCTL_SRCS))
 EDGE += control hostctl check
-EDGE_SRCS_control := hostd/control.c hostd/stat.c hostd/agent_session.c \
+EDGE_SRCS_control := hostd/control.c hostd/control_facts.c hostd/stat.c \
+	hostd/agent_session.c \
 	hostd/why.c hostd/why_row.c hostd/record.c hostd/record_feed.c \
 	tests/sim/replay_read.c vhost/port.c \
 	$(wildcard hostd/policy/*.c) $(HOSTCTL_LIB)

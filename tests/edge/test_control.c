@@ -427,6 +427,64 @@ static void test_log(void **state)
 	assert_non_null(strstr(ask(request), "\"count\":0"));
 }
 
+static void test_memory(void **state)
+{
+	char *out;
+
+	(void)state;
+	strcpy(stat_hostd.meter, "perf");
+	stat_hostd.bars = 17;
+	stat_hostd.node_cnt = 3;
+	stat_hostd.node[1] = (struct node_view){
+		.metered = true,
+		.mem_bytes_s = 21500000000,
+		.mem_max_bytes_s = 25000000000,
+	};
+	stat_hostd.node[2] =
+	    (struct node_view){ .metered = true, .mem_bytes_s = 1 };
+	stat_hostd.bar.cpus.word[0] = 0x4;
+	stat_hostd.bar.reason = REASON_SIBLING;
+	stat_hostd.vm[0].view.node = 1;
+	stat_hostd.vm[5].view.node = NODE_NONE;
+	stat_hostd.vm[5].view.mem_bytes_s = 1200000000;
+	assert_non_null(strstr(ask("/heighliner/info"),
+			       "\"meter\":\"perf\",\"nodes\":3,"
+			       "\"node_traffic_1\":21500000000,"
+			       "\"node_limit_1\":25000000000,"
+			       "\"node_traffic_2\":1,\"node_limit_2\":0,"));
+	out = hostctl(0, "info", NULL);
+	squeeze(out);
+	assert_non_null(
+	    strstr(out, "memory traffic, node 1  21500 MB/s of 25000 MB/s\n"));
+	assert_non_null(strstr(out, "memory traffic, node 2  0 MB/s\n"));
+	assert_non_null(strstr(out, "memory meter  perf\n"));
+	assert_non_null(strstr(out, "bars  17\n"));
+	/* latency-critical: no bar is about it */
+	out = hostctl(0, "web, the 1st", NULL);
+	squeeze(out);
+	assert_non_null(strstr(out, "memory  on node 1\n"));
+	assert_null(strstr(out, "barred"));
+	assert_null(strstr(out, "memory traffic"));
+	/* barred with all others */
+	out = hostctl(0, "batch\x1b\xc3\xbc", NULL);
+	squeeze(out);
+	assert_non_null(strstr(out, "memory traffic  1200 MB/s\n"));
+	assert_non_null(strstr(out, "barred from cpus  2: sibling\n"));
+	assert_null(strstr(out, "on node"));
+	assert_non_null(
+	    strstr(ask("/heighliner/cpu,2"), "\"riders_best_effort\":0"));
+	/* and by itself */
+	stat_hostd.vm[5].bar.cpus.word[0] = 0x2;
+	stat_hostd.vm[5].bar.reason = REASON_BANDWIDTH;
+	out = hostctl(0, "batch\x1b\xc3\xbc", NULL);
+	squeeze(out);
+	assert_non_null(strstr(out, "barred from cpus  1-2: bandwidth\n"));
+	assert_non_null(
+	    strstr(ask("/heighliner/cpu,1"), "\"riders_best_effort\":0"));
+	assert_non_null(
+	    strstr(ask("/heighliner/cpu,3"), "\"riders_best_effort\":4"));
+}
+
 static void test_reload(void **state)
 {
 	(void)state;
@@ -749,6 +807,7 @@ int main(void)
 		cmocka_unit_test_setup(test_answers, fill),
 		cmocka_unit_test_setup(test_long_name, fill),
 		cmocka_unit_test_setup(test_pages, fill),
+		cmocka_unit_test_setup(test_memory, fill),
 		cmocka_unit_test_setup(test_agents, fill),
 		cmocka_unit_test_setup(test_log, fill),
 		cmocka_unit_test_setup(test_reload, fill),
