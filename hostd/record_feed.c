@@ -145,20 +145,28 @@ static void encode_vm(struct record_vm *r, const struct snapshot *s,
 	r->hint_wait_ns = v->hint_wait_ns;
 }
 
-/* Other slots than before: the reader forgets the former ones, so must we. */
-static void forget_slots(struct feed *f, const struct record_vm *was,
-			 const struct record_vm *is)
+/* let_go() - A VM that has left its slots is written as one that is not there,
+ * before another one is written that has them now. */
+static bool let_go(struct look *l, uint16_t vm)
 {
-	if (was->first_vcpu != is->first_vcpu || was->vcpu_cnt != is->vcpu_cnt)
-		memset(&f->vcpus[was->first_vcpu], 0,
-		       was->vcpu_cnt * sizeof(f->vcpus[0]));
+	struct record_vm *was = &l->f->vms[vm], is = { 0 };
+	const struct vm_view *v = &l->s->vm[vm];
+	unsigned first = was->first_vcpu, cnt = was->vcpu_cnt;
+
+	if (!was->present ||
+	    (v->present && v->first_vcpu == first && v->vcpu_cnt == cnt))
+		return true;
+	if (!differs(l, RECORD_VM, vm, was, &is, sizeof(is)))
+		return false;
+	memset(&l->f->vcpus[first], 0, cnt * sizeof(l->f->vcpus[0]));
+	return true;
 }
 
 static bool look_vm(struct look *l, uint16_t vm,
 		    const char *(*names)(uint16_t vm))
 {
 	struct feed *f = l->f;
-	struct record_vm is, was = f->vms[vm];
+	struct record_vm is;
 	struct record_name name = { "" };
 
 	encode_vm(&is, l->s, vm);
@@ -169,7 +177,6 @@ static bool look_vm(struct look *l, uint16_t vm,
 		return false;
 	if (!differs(l, RECORD_VM, vm, &f->vms[vm], &is, sizeof(is)))
 		return false;
-	forget_slots(f, &was, &is);
 	for (unsigned i = 0; i < is.vcpu_cnt; i++)
 		if (!look_vcpu(l, is.first_vcpu + i))
 			return false;
@@ -194,6 +201,8 @@ static bool look_state(struct look *l, const char *(*names)(uint16_t vm))
 	for (unsigned i = 0; i < l->s->node_cnt; i++)
 		if (!look_node(l, i))
 			return false;
+	vmset_for_each(vm,
+		       &f->pending) if (!let_go(l, (uint16_t)vm)) return false;
 	vmset_for_each(vm, &f->pending)
 	{
 		if (!look_vm(l, (uint16_t)vm, names))
