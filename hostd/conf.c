@@ -129,6 +129,16 @@ static void fail_key(struct parse *p, const char *name)
 		     name, p->section);
 }
 
+/* A VM has one SLO. Return: the key of it that this section has as well. */
+static const char *other_slo(const struct parse *p, unsigned i)
+{
+	for (unsigned k = 0; p->keys[i].type == CONF_SLO && p->keys[k].name;
+	     k++)
+		if (k != i && p->keys[k].type == CONF_SLO && p->seen & 1u << k)
+			return p->keys[k].name;
+	return NULL;
+}
+
 /* libinih's handler: one key of the present section. Return: 1 always, for
  * the reader ends the parse after a fault. */
 static int handle(void *arg, const char *section, const char *name,
@@ -154,6 +164,11 @@ static int handle(void *arg, const char *section, const char *name,
 	else if (p->seen & 1u << i)
 		fail(p, "'%s' is given twice in [%s]: remove one", name,
 		     p->section);
+	else if (other_slo(p, i))
+		fail(p,
+		     "'%s' and '%s' are both given in [%s]: an SLO has one "
+		     "percentile, keep one",
+		     other_slo(p, i), name, p->section);
 	else if (!*value)
 		fail(p,
 		     "'%s' has no value: give one, or remove the line for the "

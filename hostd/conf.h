@@ -47,7 +47,9 @@ struct conf_vm {
 	uint16_t cpus_min, cpus_max; /* max CPU_MAX: all that are managed */
 	uint16_t weight;
 	uint8_t agent;		    /* agent = off | on */
-	uint64_t slo_ns;	    /* slo-p99; 0: none */
+	uint64_t slo_ns;	    /* slo-pNN; 0: none */
+	uint16_t slo_permyriad;	    /* of 10,000: 9900 for slo-p99 */
+	uint8_t slo_signal;	    /* enum slo_signal */
 	char socket[CONF_PATH_MAX]; /* socket = ; "": only what libvirt says */
 	uint8_t mac[6];		    /* mac = ; of the NIC behind `socket` */
 	bool mac_set;

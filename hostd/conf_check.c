@@ -22,6 +22,7 @@ void conf_vm_init(struct conf_vm *vm, const char *name)
 	vm->class = VM_CLASS_BEST_EFFORT;
 	vm->cpus_max = CPU_MAX;
 	vm->weight = 100;
+	vm->slo_permyriad = 9900;
 	vm->agent = true;
 }
 
@@ -57,6 +58,7 @@ const struct conf_vm *conf_vm(const struct conf *c, const char *name)
 	static const struct conf_vm unnamed = { .class = VM_CLASS_BEST_EFFORT,
 						.cpus_max = CPU_MAX,
 						.weight = 100,
+						.slo_permyriad = 9900,
 						.agent = true };
 
 	for (unsigned i = 0; i < c->vm_cnt; i++)
@@ -163,9 +165,9 @@ static int check_vm(const struct conf *c, const struct conf_vm *vm,
 {
 	if (vm->slo_ns && vm->class != VM_CLASS_LATENCY_CRITICAL)
 		return conf_refuse(c, err, &vm->place,
-				   "VM %s has an slo-p99 but is best-effort: "
+				   "VM %s has an SLO but is best-effort: "
 				   "set class = latency-critical, or remove "
-				   "slo-p99",
+				   "slo-p...",
 				   vm->name);
 	if (vm->mac_set && !*vm->socket)
 		return conf_refuse(

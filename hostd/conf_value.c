@@ -22,11 +22,18 @@ static const char *const backend_words[] = { "auto",	"ksched", "cgroup",
 					     "libvirt", "null",	  NULL };
 static const char *const class_words[] = { "best-effort", "latency-critical",
 					   NULL };
+static const char *const signal_words[] = {
+	[SLO_DELAY] = "delay", [SLO_RESPONSE] = "response", NULL
+};
 static const char *const switch_words[] = { "off", "on", NULL };
 
 #define FIELD(type, member)                                                    \
 	offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define SEC NSEC_PER_SEC
+#define SLO(name)                                                              \
+	{                                                                      \
+		name, CONF_SLO, FIELD(conf_vm, slo_ns), 1000, 10 * SEC, NULL   \
+	}
 
 const struct conf_key conf_keys_hostd[] = {
 	{ "cpus", CONF_CPUS, FIELD(conf, managed), 0, 0, NULL },
@@ -67,13 +74,22 @@ _Static_assert(sizeof(conf_keys_hostd) / sizeof(struct conf_key) +
 _Static_assert(offsetof(struct conf_vm, cpus_max) ==
 		   offsetof(struct conf_vm, cpus_min) + 2,
 	       "CONF_RANGE fills both");
+_Static_assert(offsetof(struct conf_vm, slo_permyriad) ==
+		   offsetof(struct conf_vm, slo_ns) + 8,
+	       "CONF_SLO fills both");
 _Static_assert(offsetof(struct conf_vm, mac_set) ==
 		   offsetof(struct conf_vm, mac) + 6,
 	       "CONF_MAC fills both");
 
 const struct conf_key conf_keys_vm[] = {
 	{ "class", CONF_WORD, FIELD(conf_vm, class), 0, 0, class_words },
-	{ "slo-p99", CONF_TIME, FIELD(conf_vm, slo_ns), 1000, 10 * SEC, NULL },
+	SLO("slo-p99"), /* first: the one that is meant by most mistyped ones */
+	SLO("slo-p50"),
+	SLO("slo-p90"),
+	SLO("slo-p95"),
+	SLO("slo-p999"),
+	{ "slo-signal", CONF_WORD, FIELD(conf_vm, slo_signal), 0, 0,
+	  signal_words },
 	{ "cpus", CONF_RANGE, FIELD(conf_vm, cpus_min), 0, CPU_MAX, NULL },
 	{ "weight", CONF_COUNT, FIELD(conf_vm, weight), 1, 10000, NULL },
 	{ "agent", CONF_WORD, FIELD(conf_vm, agent), 0, 0, switch_words },
@@ -168,6 +184,24 @@ static void put_uint(void *field, size_t bytes, uint64_t v)
 		*(uint32_t *)field = (uint32_t)v;
 	else
 		*(uint16_t *)field = (uint16_t)v;
+}
+
+/* "slo-p99" and a time: 9900 of 10,000 within it. */
+static int set_slo(const struct conf_key *k, void *field, const char *text,
+		   char *why, size_t size)
+{
+	unsigned place = 1000, permyriad = 0;
+	int rc = set_time(k, field, text, why, size);
+
+	if (rc)
+		return rc;
+	for (const char *p = k->name + strcspn(k->name, "0123456789"); *p;
+	     p++) {
+		permyriad += place * (unsigned)(*p - '0');
+		place /= 10;
+	}
+	put_uint((char *)field + 8, 2, permyriad);
+	return 0;
 }
 
 static int set_count(const struct conf_key *k, void *field, const char *text,
@@ -380,6 +414,8 @@ int conf_value_set(const struct conf_key *k, void *base, const char *text,
 	switch (k->type) {
 	case CONF_TIME:
 		return set_time(k, field, text, why, size);
+	case CONF_SLO:
+		return set_slo(k, field, text, why, size);
 	case CONF_COUNT:
 	case CONF_POWER:
 	case CONF_OCTAL:

@@ -85,6 +85,7 @@ static void add_ports(tel *d, const struct port_count *c)
 	add_num(d, "to_frames", c->to_frames);
 	add_num(d, "to_bytes", c->to_bytes);
 	add_num(d, "kicks", c->kicks);
+	add_num(d, "requests_lost", c->requests_lost);
 	for (unsigned i = 0; i < DROP_NUM; i++) {
 		snprintf(key, sizeof(key), "drop_%s", drop_name(i));
 		for (char *p = key; *p; p++)
@@ -203,20 +204,49 @@ static uint16_t find_vm(const char *name)
 	return VM_NONE;
 }
 
-static void add_delay(tel *d, const struct stat_vm *v)
+static void add_slo(tel *d, const struct stat_vm *v)
 {
+	uint64_t slo_ns = v->view.slo_ns;
 	struct hist window;
-	uint64_t p99;
 
-	stat_window(v, &window);
-	p99 = hist_quantile(&window, 9900);
-	add_num(d, "slo_ns", v->view.slo_ns);
-	add_num(d, "slo_met", !v->view.slo_ns || p99 <= v->view.slo_ns);
-	add_num(d, "delay_p50_ns", hist_quantile(&window, 5000));
-	add_num(d, "delay_p99_ns", p99);
-	add_num(d, "delay_p999_ns", hist_quantile(&window, 9990));
-	add_num(d, "delay_max_ns", window.max_ns);
-	add_num(d, "samples", window.count);
+	stat_window(&v->signal[v->view.slo_signal], &window);
+	add_num(d, "slo_ns", slo_ns);
+	add_num(d, "slo_met",
+		!slo_ns ||
+		    hist_quantile(&window, v->view.slo_permyriad) <= slo_ns);
+	add_num(d, "slo_permyriad", v->view.slo_permyriad);
+	add_text(d, "slo_signal",
+		 v->view.slo_signal == SLO_RESPONSE ? "response" : "delay");
+	add_num(d, "slo_done", v->done);
+	add_num(d, "slo_late", v->late);
+}
+
+/* Both signals under their names; @samples: what the number of them is. */
+static void add_signal(tel *d, const struct stat_signal *signal,
+		       const char *name, const char *samples)
+{
+	static const struct {
+		const char *what;
+		unsigned permyriad;
+	} quantile[] = { { "p50", 5000 }, { "p99", 9900 }, { "p999", 9990 } };
+	struct hist window;
+	char key[48];
+
+	stat_window(signal, &window);
+	for (unsigned i = 0; i < sizeof(quantile) / sizeof(quantile[0]); i++) {
+		snprintf(key, sizeof(key), "%s_%s_ns", name, quantile[i].what);
+		add_num(d, key, hist_quantile(&window, quantile[i].permyriad));
+	}
+	snprintf(key, sizeof(key), "%s_max_ns", name);
+	add_num(d, key, window.max_ns);
+	add_num(d, samples, window.count);
+}
+
+static void add_signals(tel *d, const struct stat_vm *v)
+{
+	add_slo(d, v);
+	add_signal(d, &v->signal[SLO_DELAY], "delay", "samples");
+	add_signal(d, &v->signal[SLO_RESPONSE], "response", "responses");
 	add_num(d, "delay_now_ns", v->view.delay_ns);
 	add_num(d, "ready_now_ns", v->view.ready_ns);
 	add_num(d, "waited_ns", v->waited_ns);
@@ -250,7 +280,7 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_text(d, "class",
 		 v->view.class == VM_CLASS_LATENCY_CRITICAL ? "latency-critical"
 							    : "best-effort");
-	add_delay(d, v);
+	add_signals(d, v);
 	add_num(d, "vcpus", v->view.vcpu_cnt);
 	add_num(d, "cpus_owned", v->view.owned);
 	add_num(d, "cpus_min", v->view.cpus_min);

@@ -42,26 +42,53 @@ static const char *owned_list(const struct answer *vm, char *buf)
 	return *buf ? buf : "-";
 }
 
-static bool is_measured(const struct answer *vm)
+/* The two signals of a VM: what it measures, and how often it did. */
+enum signal { DELAY, RESPONSE };
+
+static bool is_measured(const struct answer *vm, enum signal signal)
 {
-	return answer_num(vm, "has_port") && answer_num(vm, "samples");
+	return answer_num(vm, "has_port") &&
+	       answer_num(vm, signal == DELAY ? "samples" : "responses");
+}
+
+/* Which one its SLO is about. */
+static enum signal signal_of(const struct answer *vm)
+{
+	char word[TEXT_MAX];
+
+	return strcmp(answer_text(vm, "slo_signal", word), "response")
+		   ? DELAY
+		   : RESPONSE;
 }
 
 static const char *met(const struct answer *vm)
 {
-	if (!answer_num(vm, "slo_ns") || !is_measured(vm))
+	if (!answer_num(vm, "slo_ns") || !is_measured(vm, signal_of(vm)))
 		return "-";
 	return answer_num(vm, "slo_met") ? "yes" : "NO";
 }
 
+/* "p99 500us", "p99.9 1.00ms"; "-" without one. */
 static const char *slo(const struct answer *vm, char *buf)
 {
-	return answer_num(vm, "slo_ns") ? time_of(vm, "slo_ns", buf) : "-";
+	unsigned part = (unsigned)answer_num(vm, "slo_permyriad") % 10000;
+	char time[32];
+
+	if (!answer_num(vm, "slo_ns"))
+		return "-";
+	human_time(answer_num(vm, "slo_ns"), time, sizeof(time));
+	if (part % 100)
+		snprintf(buf, TEXT_MAX, "p%u.%u %s", part / 100,
+			 part % 100 / 10, time);
+	else
+		snprintf(buf, TEXT_MAX, "p%u %s", part / 100, time);
+	return buf;
 }
 
-static const char *delay(const struct answer *vm, const char *key, char *buf)
+static const char *wait_of(const struct answer *vm, enum signal signal,
+			   const char *key, char *buf)
 {
-	return is_measured(vm) ? time_of(vm, key, buf) : "-";
+	return is_measured(vm, signal) ? time_of(vm, key, buf) : "-";
 }
 
 /* "1-4"; a maximum no host reaches is "all". */
@@ -79,13 +106,20 @@ static char *range(const struct answer *vm, char *buf)
 
 static void vm_row(FILE *f, const struct answer *vm)
 {
+	static const char *const keys[][3] = {
+		[DELAY] = { "delay_p50_ns", "delay_p99_ns", "delay_p999_ns" },
+		[RESPONSE] = { "response_p50_ns", "response_p99_ns",
+			       "response_p999_ns" },
+	};
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
+	enum signal of = signal_of(vm);
 
 	fprintf(f, "%s\t%s\t%s", answer_text(vm, "name", a),
 		answer_text(vm, "class", b), slo(vm, c));
-	fprintf(f, "\t%s\t%s\t%s\t%s", delay(vm, "delay_p50_ns", a),
-		delay(vm, "delay_p99_ns", b), delay(vm, "delay_p999_ns", c),
-		met(vm));
+	fprintf(f, "\t%s\t%s\t%s\t%s\t%s", of == DELAY ? "delay" : "response",
+		wait_of(vm, of, keys[of][0], a),
+		wait_of(vm, of, keys[of][1], b),
+		wait_of(vm, of, keys[of][2], c), met(vm));
 	fprintf(f, "\t%" PRIu64 "/%s\t%s", answer_num(vm, "cpus_owned"),
 		range(vm, a), owned_list(vm, b));
 	fprintf(f, "\t+%s -%s\t%s\n", count_of(vm, "gained", a),
@@ -117,7 +151,7 @@ static void drop_line(void *arg, const char *reason, uint64_t n)
 /* Facts that are one field each. */
 struct fact {
 	const char *label, *key;
-	enum { TEXT, TIME, COUNT, DELAY } kind;
+	enum { TEXT, TIME, COUNT, DELAY_TIME, RESPONSE_TIME } kind;
 };
 
 static void put_facts(FILE *f, const struct answer *a, const struct fact *facts)
@@ -128,8 +162,10 @@ static void put_facts(FILE *f, const struct answer *a, const struct fact *facts)
 		const char *text =
 		    facts->kind == TEXT	   ? answer_text(a, facts->key, buf)
 		    : facts->kind == TIME  ? time_of(a, facts->key, buf)
-		    : facts->kind == DELAY ? delay(a, facts->key, buf)
-					   : count_of(a, facts->key, buf);
+		    : facts->kind == COUNT ? count_of(a, facts->key, buf)
+		    : facts->kind == DELAY_TIME
+			? wait_of(a, DELAY, facts->key, buf)
+			: wait_of(a, RESPONSE, facts->key, buf);
 
 		fprintf(f, "%s\t%s\n", facts->label, text);
 	}
@@ -156,12 +192,18 @@ static void vm_facts(FILE *f, const struct answer *vm)
 					     { "class", "class", TEXT },
 					     { 0 } };
 	static const struct fact rest[] = {
-		{ "delay p50", "delay_p50_ns", DELAY },
-		{ "delay p99", "delay_p99_ns", DELAY },
-		{ "delay p99.9", "delay_p999_ns", DELAY },
-		{ "delay max", "delay_max_ns", DELAY },
-		{ "delay now", "delay_now_ns", DELAY },
+		{ "delay p50", "delay_p50_ns", DELAY_TIME },
+		{ "delay p99", "delay_p99_ns", DELAY_TIME },
+		{ "delay p99.9", "delay_p999_ns", DELAY_TIME },
+		{ "delay max", "delay_max_ns", DELAY_TIME },
+		{ "delay now", "delay_now_ns", DELAY_TIME },
 		{ "frames measured", "samples", COUNT },
+		{ "response p50", "response_p50_ns", RESPONSE_TIME },
+		{ "response p99", "response_p99_ns", RESPONSE_TIME },
+		{ "response p99.9", "response_p999_ns", RESPONSE_TIME },
+		{ "response max", "response_max_ns", RESPONSE_TIME },
+		{ "answers measured", "responses", COUNT },
+		{ "requests given up", "requests_lost", COUNT },
 		{ "ready wait now", "ready_now_ns", TIME },
 		{ "ready wait, sum", "waited_ns", TIME },
 		{ "cpu time", "ran_ns", TIME },
@@ -173,10 +215,12 @@ static void vm_facts(FILE *f, const struct answer *vm)
 		{ "frames held", "held", COUNT },
 		{ 0 }
 	};
-	char a[TEXT_MAX], b[TEXT_MAX];
+	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
 
 	put_facts(f, vm, first);
-	fprintf(f, "SLO (p99)\t%s\nmet\t%s\n", slo(vm, a), met(vm));
+	fprintf(f, "SLO\t%s\nabout\t%s\nmet\t%s\nlate\t%s of %s\n", slo(vm, a),
+		signal_of(vm) == DELAY ? "delay" : "response", met(vm),
+		count_of(vm, "slo_late", b), count_of(vm, "slo_done", c));
 	fprintf(f, "cpus owned\t%" PRIu64 " of %s: %s\n",
 		answer_num(vm, "cpus_owned"), range(vm, a), owned_list(vm, b));
 	put_facts(f, vm, rest);
@@ -216,12 +260,13 @@ int show_vms(struct ctl *c, const char *arg)
 
 	if (arg)
 		return show_vm(c, arg);
-	if (view_begin(c, &p,
-		       "VM\tCLASS\tSLO\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
-		       "MOVES\tDROPS\n"))
+	if (view_begin(
+		c, &p,
+		"VM\tCLASS\tSLO\tABOUT\tP50\tP99\tP99.9\tMET\tCPUS\tOWNED\t"
+		"MOVES\tDROPS\n"))
 		return 1;
 	n = view_each(c, p.f, "vms", "vm", vm_row);
-	view_end(c, &p, n > 0 ? "llrrrrllllr" : NULL);
+	view_end(c, &p, n > 0 ? "llllrrrllllr" : NULL);
 	if (!n)
 		fputs("no VM runs on this host\n", c->out);
 	return n < 0;

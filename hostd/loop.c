@@ -30,6 +30,7 @@
 #include "publish.h"
 #include "record.h"
 #include "sense.h"
+#include "sense_slo.h"
 #include "stat.h"
 #include "vhost/eal.h"
 #include "why.h"
@@ -234,6 +235,9 @@ static void act_on(struct loop *l)
 			continue; /* refused, or nothing new */
 		why_moved(&l->snap, g, before[i]);
 	}
+	for (unsigned i = 0; i < l->plan.bar_cnt; i++)
+		if (owners_bar_stands(&l->owners, &l->plan.bar[i]))
+			stat_bar_note(&l->plan.bar[i]);
 	show_owners(l);
 	for (unsigned i = 0; i < changed.count; i++)
 		want(l, changed.vcpu[i]);
@@ -267,7 +271,7 @@ static void decide(struct loop *l, uint64_t now_ns)
 		    l->set.policy->name);
 	if (!l->set.act)
 		return;
-	if (l->plan.count)
+	if (l->plan.count || l->plan.bar_cnt)
 		act_on(l);
 	stat_hostd.decisions++;
 	note_max(&stat_hostd.decide_max_ns, clock_now_ns() - now_ns);
@@ -278,9 +282,12 @@ static void decide(struct loop *l, uint64_t now_ns)
 static void take_settings(struct loop *l, const struct settings *set)
 {
 	l->stale = true;
-	if (set->policy != l->set.policy)
+	if (set->policy != l->set.policy) {
 		memset(l->state[policy_index(set->policy)], 0,
 		       set->policy->state_bytes);
+		owners_bars_clear(&l->owners);
+		stat_bars_clear();
+	}
 	l->set = *set;
 	record_again();
 	sw_set(l->conf.sw, &set->sw);
@@ -289,6 +296,7 @@ static void take_settings(struct loop *l, const struct settings *set)
 		l->snap.cpu[i].managed = cpumask_has(&set->managed, i);
 	if (!set->act) {
 		owners_clear(&l->owners);
+		stat_bars_clear();
 		for (unsigned i = 0; i < l->snap.vcpu_cnt; i++)
 			actuate_forget(l->conf.actuate, (uint16_t)i);
 	}
@@ -328,6 +336,7 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 	if (!vm->present)
 		publish_vm_reset(slot);
 	*vm = *view;
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
 		      view->vcpu_cnt);
 	show_owners(l);
@@ -356,6 +365,7 @@ static void del_vm(struct loop *l, uint16_t slot)
 		actuate_vcpu(l->conf.actuate, vcpu, VM_NONE, 0, 0, 0);
 	}
 	memset(vm, 0, sizeof(*vm));
+	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 }
 
 static void del_port(struct loop *l, struct port *p)
@@ -373,10 +383,13 @@ static void add_port(struct loop *l, struct port *p)
 {
 	const struct msg m = { .kind = MSG_PORT_REFUSED, .port = p };
 
-	if (l->ports.count < PORT_MAX && !sw_add(l->conf.sw, p))
-		l->ports.port[l->ports.count++] = p;
-	else
+	if (l->ports.count == PORT_MAX || sw_add(l->conf.sw, p)) {
 		tell(l, &m);
+		return;
+	}
+	l->ports.port[l->ports.count++] = p;
+	if (p->vm != VM_NONE)
+		sense_slo_set(&l->snap, p->vm, l->conf.sw, &l->ports);
 }
 
 static void handle(struct loop *l, struct msg *m)

@@ -15,6 +15,32 @@
 static uint64_t window_end_ns;
 static uint64_t look_ns; /* when publish() was called last */
 
+/* What was never written to stays memory that nobody needed. */
+static void forget(struct hist *h)
+{
+	if (h->count)
+		hist_reset(h);
+}
+
+static void forget_signal(struct stat_signal *signal)
+{
+	forget(&signal->score.hist);
+	forget(&signal->before);
+	forget(&signal->sum);
+	signal->score.done = signal->score.late = 0;
+}
+
+static void turn_window(struct stat_signal *signal)
+{
+	struct hist *now = &signal->score.hist;
+
+	if (!now->count && !signal->before.count)
+		return;
+	hist_merge(&signal->sum, &signal->before);
+	signal->before = *now;
+	forget(now);
+}
+
 static void publish_windows(const struct snapshot *s)
 {
 	if (s->now_ns < window_end_ns)
@@ -25,11 +51,8 @@ static void publish_windows(const struct snapshot *s)
 
 		st->share_was[1] = st->share_was[0];
 		st->share_was[0] = st->share;
-		if (!st->window[0].count && !st->window[1].count)
-			continue;
-		hist_merge(&st->delay, &st->window[1]);
-		st->window[1] = st->window[0];
-		hist_reset(&st->window[0]);
+		for (unsigned k = 0; k < SLO_SIGNAL_NUM; k++)
+			turn_window(&st->signal[k]);
 	}
 }
 
@@ -72,6 +95,7 @@ static void count_add(struct port_count *sum, const struct port_count *c)
 	sum->to_frames += c->to_frames;
 	sum->to_bytes += c->to_bytes;
 	sum->kicks += c->kicks;
+	sum->requests_lost += c->requests_lost;
 	for (unsigned i = 0; i < DROP_NUM; i++)
 		sum->drop[i] += c->drop[i];
 }
@@ -132,9 +156,10 @@ void publish_vm_reset(uint16_t vm)
 
 	memset(&st->view, 0, sizeof(st->view));
 	memset(&st->port, 0, sizeof(st->port));
-	hist_reset(&st->delay);
-	hist_reset(&st->window[0]);
-	hist_reset(&st->window[1]);
+	memset(&st->bar, 0, sizeof(st->bar));
+	for (unsigned i = 0; i < SLO_SIGNAL_NUM; i++)
+		forget_signal(&st->signal[i]);
+	st->done = st->late = 0;
 	st->port_up = false;
 	st->gained = st->lost = st->moves_failed = 0;
 	st->ran_ns = st->waited_ns = 0;

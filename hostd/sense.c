@@ -16,6 +16,7 @@
 #include "hl/clock.h"
 #include "policy/snapshot.h"
 #include "sense_bpf.h"
+#include "sense_slo.h"
 #include "stat.h"
 
 /* While something waits the loop looks this often: the resolution of delay. */
@@ -104,7 +105,8 @@ static void sense_port(struct snapshot *s, struct sw *sw, struct port *p)
 {
 	struct vm_view *vm = &s->vm[p->vm];
 
-	sw_watch(sw, p, s->now_ns, &stat_hostd.vm[p->vm].window[0]);
+	sw_watch(sw, p, s->now_ns, sense_slo_delays(p->vm));
+	sense_slo(s, p->vm);
 	vm->has_port = vm->has_port || p->signal.up;
 	vm->held = (uint16_t)(vm->held + p->signal.held);
 	if (p->signal.delay_ns > vm->delay_ns)

@@ -21,8 +21,9 @@
 #include "hl/hist.h"
 #include "policy/policy.h"
 #include "vhost/port.h"
+#include "vhost/score.h"
 
-#define STAT_WINDOW_NS (10 * 1000000000ull) /* delays shown: last 10..20 s */
+#define STAT_WINDOW_NS (10 * 1000000000ull) /* signals: last 10..20 s */
 
 /* (agents) A VM's agent, as seen last; all 0 without a channel. */
 struct stat_agent {
@@ -40,6 +41,19 @@ struct stat_share {
 	uint64_t ran_ns, owned_ns;
 };
 
+/* Cpus best-effort VMs are barred from, and why the last change of it. */
+struct stat_bar {
+	struct cpumask cpus;
+	uint16_t reason; /* enum reason */
+};
+
+/* A signal of a VM; what is in no histogram any more is in the next. */
+struct stat_signal {
+	struct score score; /* its histogram: of this STAT_WINDOW_NS */
+	struct hist before; /* of the one before */
+	struct hist sum;    /* of all before that, since the VM came */
+};
+
 struct stat_vm {
 	char name[VM_NAME_MAX]; /* (control), before present is set */
 	char uuid[37];		/* (control) */
@@ -47,8 +61,8 @@ struct stat_vm {
 	struct vm_view view; /* as in the latest snapshot */
 	struct port_count port;
 	bool port_up;
-	struct hist delay;     /* since the VM came */
-	struct hist window[2]; /* this STAT_WINDOW_NS and the one before */
+	struct stat_signal signal[SLO_SIGNAL_NUM];
+	uint64_t done, late;   /* of its SLO's signal, since it came */
 	uint64_t gained, lost; /* cpus */
 	uint64_t moves_failed;
 	uint64_t ran_ns;	 /* cpu time of its vcpus while watched */
@@ -56,6 +70,7 @@ struct stat_vm {
 	uint64_t waited_ns;	 /* ready wait, summed over its vcpus */
 	struct stat_share share; /* since the VM came */
 	struct stat_share share_was[2]; /* one and two STAT_WINDOW_NS ago */
+	struct stat_bar bar;		/* of this VM alone */
 	struct stat_agent agent;	/* (agents) */
 };
 
@@ -82,6 +97,8 @@ struct stat_all {
 	uint64_t pass_max_ns, decide_max_ns;
 	uint64_t moves_asked, moves_done, moves_failed, moves_full;
 	uint64_t grants_refused; /* plan lines that broke a rule */
+	uint64_t bars;		 /* bars set, changed or lifted */
+	struct stat_bar bar;	 /* of all best-effort VMs */
 	struct hist move_ns;	 /* asked to done */
 	struct port_count uplink;
 	struct stat_cpu cpu[CPU_MAX];
@@ -91,13 +108,19 @@ struct stat_all {
 /* The one instance, in stat.c. */
 extern struct stat_all stat_hostd;
 
-/* stat_window() - Both delay windows of a VM added up into @out. */
-void stat_window(const struct stat_vm *vm, struct hist *out);
+/* stat_window() - The last one to two windows of a signal, into @out. */
+void stat_window(const struct stat_signal *signal, struct hist *out);
 
 /*
  * stat_share_ppm() - Of its run time in the last one to two windows, the
  * millionth parts that were on vcpus that owned a cpu; 0 when it did not run.
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
+
+/* stat_bar_note() - Poll thread: a bar was carried out. */
+void stat_bar_note(const struct bar *b);
+
+/* stat_bars_clear() - Poll thread: nobody is barred any more. */
+void stat_bars_clear(void);
 
 #endif

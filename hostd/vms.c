@@ -304,6 +304,8 @@ static void send_vm(struct vms *v, const struct entry *e)
 	}
 	view->weight = cv->weight;
 	view->slo_ns = cv->slo_ns;
+	view->slo_permyriad = cv->slo_permyriad;
+	view->slo_signal = cv->slo_signal;
 	view->first_vcpu = e->first_vcpu;
 	view->vcpu_cnt = e->act.vcpu_cnt;
 	loop_send(v->c.loop, &m);

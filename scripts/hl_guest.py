@@ -138,6 +138,11 @@ class Guest:
             raise LabError(f"{error}; its console:\n{self.text[-2000:]}") \
                 from error
 
+    def registers(self):
+        """Where its vcpus are, in QEMU's words; for a guest that hangs."""
+        return virsh("qemu-monitor-command", self.vm.name, "--hmp",
+                     "info registers", check=False)[:600]
+
     def define(self):
         path = self.console.with_suffix(".xml")
         path.write_text(hl_domain.domain_xml(self.vm), encoding="utf-8")
@@ -145,6 +150,11 @@ class Guest:
 
     def start(self):
         virsh("start", self.vm.name)
+
+    def restart(self):
+        virsh("destroy", self.vm.name)
+        self.text, self.read_bytes = "", 0
+        self.start()
 
     def remove(self):
         virsh("destroy", self.vm.name, check=False)

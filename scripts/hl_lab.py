@@ -23,6 +23,7 @@ from hl_guest import SLOW, URI, Guest, LabError, run, say, virsh, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHM = pathlib.Path("/dev/shm")
+SILENT_S = 20           # by then a kernel has said something
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -212,8 +213,24 @@ class Lab:
         for name in names:
             self.guests[name].start()
         for name in names:
-            self.guests[name].wait_up(seconds)
+            self.wait_booted(self.guests[name], seconds)
         return time.monotonic() - started
+
+    @staticmethod
+    def wait_booted(guest, seconds):
+        """A KVM guest under emulated SVM now and then hangs before its kernel
+        has said a word, whoever made it. It is told and started once more."""
+        if SLOW > 1:
+            try:
+                guest.wait_up(SILENT_S)
+                return
+            except LabError:
+                if guest.text:
+                    raise
+                say(f"{guest.vm.name} said nothing in {SILENT_S * SLOW} s, "
+                    f"started anew; it was here:\n{guest.registers()}")
+                guest.restart()
+        guest.wait_up(seconds)
 
     # --- hostd ------------------------------------------------------------
 

@@ -83,16 +83,16 @@ uint16_t delay_progress(const struct delay *d, bool event_idx,
 }
 
 unsigned delay_taken(struct delay *d, uint16_t idx, uint64_t now_ns,
-		     struct hist *hist)
+		     struct score *score)
 {
 	uint16_t step = (uint16_t)(idx - d->taken);
 
 	if (step > delay_untaken(d))
 		return 0;
-	for (uint16_t i = 0; hist && i < step; i++) {
+	for (uint16_t i = 0; score && i < step; i++) {
 		uint16_t entry = (uint16_t)(d->taken + i);
 
-		hist_add(hist, age_ns(*stamp_at(d, entry), now_ns));
+		score_add(score, age_ns(*stamp_at(d, entry), now_ns));
 	}
 	d->taken = idx;
 	return step;

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hl/hist.h"
+#include "vhost/score.h"
 
 struct delay {
 	uint64_t *stamp_ns; /* [size] */
@@ -50,9 +50,9 @@ uint16_t delay_progress(const struct delay *d, bool event_idx,
 			uint16_t used_event, uint16_t avail_idx);
 
 /* delay_taken() - The guest has taken up to @idx, seen at @now_ns; each newly
- * taken entry's age goes into @hist (may be NULL). Return: how many. */
+ * taken entry's age goes into @score (may be NULL). Return: how many. */
 unsigned delay_taken(struct delay *d, uint16_t idx, uint64_t now_ns,
-		     struct hist *hist);
+		     struct score *score);
 
 /* delay_oldest_ns() - Age of the oldest untaken entry; 0 when there is none. */
 uint64_t delay_oldest_ns(const struct delay *d, uint64_t now_ns);

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "hl/bounds.h"
-#include "hl/hist.h"
+#include "vhost/score.h"
 
 struct rte_mbuf;
 struct port;
@@ -49,6 +49,7 @@ struct port_count {
 	uint64_t to_frames, to_bytes;	  /* switch -> port */
 	uint64_t drop[DROP_NUM];	  /* by the port that suffered it */
 	uint64_t kicks;			  /* interrupts sent to the guest */
+	uint64_t requests_lost;		  /* given up: too many flows waited */
 };
 
 /* What a policy may want to know of a port, refreshed by port_ops.watch(). */
@@ -81,7 +82,7 @@ struct port_ops {
 	 * Look at the guest's progress: refresh p->signal and add the delay of
 	 * each frame found taken to @delays. NULL: nothing to watch.
 	 */
-	void (*watch)(struct port *p, uint64_t now_ns, struct hist *delays);
+	void (*watch)(struct port *p, uint64_t now_ns, struct score *delays);
 
 	/*
 	 * Ask for (@on) or stop a wake-up through fd(p) at the next frame.

@@ -63,7 +63,7 @@ static unsigned mem_push(struct port *p, struct rte_mbuf **frames, unsigned n,
 	return done;
 }
 
-static void mem_watch(struct port *p, uint64_t now_ns, struct hist *delays)
+static void mem_watch(struct port *p, uint64_t now_ns, struct score *delays)
 {
 	struct port_mem *m = mem_of(p);
 

@@ -355,7 +355,7 @@ static uint16_t guest_progress(const struct port_vhost *v)
 	return delay_progress(&v->delay, v->event_idx, used_event, avail_idx);
 }
 
-static void vhost_watch(struct port *p, uint64_t now_ns, struct hist *delays)
+static void vhost_watch(struct port *p, uint64_t now_ns, struct score *delays)
 {
 	struct port_vhost *v = to_vhost(p);
 

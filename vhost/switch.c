@@ -20,10 +20,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 
 #include "vhost/forward.h"
 #include "vhost/frame.h"
 #include "vhost/hold.h"
+#include "vhost/response.h"
 #include "vhost/switch.h"
 #include "vhost/waiter.h"
 
@@ -33,10 +36,13 @@ struct slot {
 	uint16_t out_cnt;
 	struct rte_mbuf *out[PORT_BURST];
 	struct hold hold;
+	struct response response;
+	uint64_t scored; /* drops for want of room, as far as in a score */
 	int watched;	 /* waiter's handle, -1: none */
 	uint32_t fd_gen; /* port.fd_gen that `watched` is of */
 };
 
+#define FLOW_BYTES    (PORT_MAX * FLOW_SETS * sizeof(struct flow_set))
 #define HELD_RETRY_NS 50000ull /* far below any hold-time that makes sense */
 
 struct sw {
@@ -45,7 +51,9 @@ struct sw {
 	struct forward forward;
 	struct waiter waiter;
 	struct hold_entry *hold_ring; /* [PORT_MAX][PORT_HOLD_MAX] */
+	struct flow_set *flow_sets;   /* [PORT_MAX][FLOW_SETS] */
 	uint32_t held;		      /* frames in all hold queues */
+	uint16_t responsive;	      /* ports whose response is measured */
 	uint16_t active_cnt, dirty_cnt;
 	uint16_t active[PORT_MAX]; /* ports present, dense, in any order */
 	uint16_t dirty[PORT_MAX];  /* ports with something on their out list */
@@ -160,6 +168,23 @@ static void flood(struct sw *sw, struct port *from, struct rte_mbuf *f)
 	frame_free(f);
 }
 
+/* measure() - @f is a request, an answer, or neither, to either end */
+static void measure(struct slot *from, struct slot *to,
+		    const struct rte_mbuf *f, uint64_t now_ns)
+{
+	struct flow flow;
+
+	if (!from->response.score && !to->response.score)
+		return;
+	if (!flow_parse(&flow, frame_head(f), frame_head_bytes(f),
+			frame_bytes(f)))
+		return;
+	if (from->response.score)
+		response_answered(&from->response, &flow, now_ns);
+	if (to->response.score && !response_asked(&to->response, &flow, now_ns))
+		to->port->count.requests_lost++;
+}
+
 /* route() - One frame onto the out lists of where it goes */
 static void route(struct sw *sw, struct port *from, struct rte_mbuf *f,
 		  uint64_t now_ns)
@@ -175,10 +200,13 @@ static void route(struct sw *sw, struct port *from, struct rte_mbuf *f,
 	switch (v.kind) {
 	case VERDICT_PORT:
 		s = &sw->slot[v.port];
-		if (is_up(s->port))
-			put(sw, s, f);
-		else
+		if (!is_up(s->port)) {
 			drop(s->port, f, DROP_PORT_DOWN);
+			break;
+		}
+		if (sw->responsive)
+			measure(&sw->slot[from->id], s, f, now_ns);
+		put(sw, s, f);
 		break;
 	case VERDICT_FLOOD:
 		flood(sw, from, f);
@@ -226,11 +254,28 @@ unsigned sw_pass(struct sw *sw, uint64_t now_ns)
 	return moved;
 }
 
+static uint64_t room_drops(const struct port *p)
+{
+	return p->count.drop[DROP_HOLD_FULL] + p->count.drop[DROP_HOLD_AGE];
+}
+
+/* What the guest had no room for waited in vain. */
+static void score_drops(struct slot *s, struct score *delays)
+{
+	uint64_t n = room_drops(s->port);
+
+	if (delays && n != s->scored)
+		score_lost(delays, n - s->scored);
+	s->scored = n;
+}
+
 void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
-	      struct hist *delays)
+	      struct score *delays)
 {
 	const struct hold *hold = &sw->slot[p->id].hold;
 	uint64_t held_ns = hold_oldest_ns(hold, now_ns);
+
+	score_drops(&sw->slot[p->id], delays);
 
 	if (p->ops->watch)
 		p->ops->watch(p, now_ns, delays);
@@ -239,6 +284,17 @@ void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
 	p->signal.held = hold->cnt;
 	if (held_ns > p->signal.delay_ns)
 		p->signal.delay_ns = held_ns;
+}
+
+void sw_response(struct sw *sw, struct port *p, struct score *score)
+{
+	struct response *r = &sw->slot[p->id].response;
+
+	if (r->score == score)
+		return;
+	sw->responsive =
+	    (uint16_t)(sw->responsive + (score != NULL) - (r->score != NULL));
+	response_set(r, score);
 }
 
 /* --- sleeping --------------------------------------------------------- */
@@ -320,6 +376,7 @@ int sw_add(struct sw *sw, struct port *p)
 	s->at = sw->active_cnt;
 	sw->active[sw->active_cnt++] = id;
 	sw->forward.flood_next_ns[id] = 0;
+	s->scored = room_drops(p);
 	if (p->is_uplink && sw->forward.uplink == PORT_NONE)
 		sw->forward.uplink = id;
 	return 0;
@@ -330,6 +387,7 @@ void sw_del(struct sw *sw, struct port *p)
 	struct slot *s = &sw->slot[p->id];
 	uint16_t last = sw->active[sw->active_cnt - 1];
 
+	sw_response(sw, p, NULL);
 	drop_held(sw, s);
 	waiter_forget(&sw->waiter, s->watched);
 	mac_table_forget_port(&sw->macs, p->id);
@@ -359,6 +417,23 @@ const struct mac_count *sw_mac_count(const struct sw *sw)
 	return &sw->macs.count;
 }
 
+/* Memory for all ports, of which nothing is used until it is needed. */
+static int flows_open(struct sw *sw)
+{
+	uint64_t seed[2];
+
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	sw->flow_sets = mmap(NULL, FLOW_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sw->flow_sets == MAP_FAILED)
+		return -ENOMEM;
+	for (unsigned id = 0; id < PORT_MAX; id++)
+		response_init(&sw->slot[id].response,
+			      &sw->flow_sets[(size_t)id * FLOW_SETS], seed);
+	return 0;
+}
+
 int sw_open(struct sw **out, const struct sw_conf *conf)
 {
 	struct sw *sw = calloc(1, sizeof(*sw));
@@ -375,9 +450,12 @@ int sw_open(struct sw **out, const struct sw_conf *conf)
 	err = mac_table_init(&sw->macs, conf->mac_entries, conf->mac_age_ns);
 	if (err)
 		goto err_free_ring;
-	err = waiter_open(&sw->waiter);
+	err = flows_open(sw);
 	if (err)
 		goto err_exit_macs;
+	err = waiter_open(&sw->waiter);
+	if (err)
+		goto err_unmap_flows;
 	for (unsigned id = 0; id < PORT_MAX; id++)
 		hold_init(&sw->slot[id].hold,
 			  &sw->hold_ring[(size_t)id * PORT_HOLD_MAX]);
@@ -387,6 +465,8 @@ int sw_open(struct sw **out, const struct sw_conf *conf)
 	*out = sw;
 	return 0;
 
+err_unmap_flows:
+	munmap(sw->flow_sets, FLOW_BYTES);
 err_exit_macs:
 	mac_table_exit(&sw->macs);
 err_free_ring:
@@ -401,6 +481,7 @@ void sw_close(struct sw *sw)
 	while (sw->active_cnt)
 		sw_del(sw, sw->slot[sw->active[0]].port);
 	waiter_close(&sw->waiter);
+	munmap(sw->flow_sets, FLOW_BYTES);
 	mac_table_exit(&sw->macs);
 	free(sw->hold_ring);
 	free(sw);

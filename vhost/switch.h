@@ -58,11 +58,20 @@ unsigned sw_pass(struct sw *sw, uint64_t now_ns);
 
 /*
  * sw_watch() - Refresh a port's signal, held frames included
- * @delays: gets the delay of every frame found taken
+ * @delays: gets the delay of every frame found taken, and how many were
+ *	dropped because the guest had no room; may be NULL
  * Poll thread.
  */
 void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
-	      struct hist *delays);
+	      struct score *delays);
+
+/*
+ * sw_response() - Measure how long @p's guest takes to answer: response.h
+ * @score: gets every response from now on; NULL: none, which costs nothing
+ *
+ * Ports of one VM may share a score. Poll thread, while @p is in @sw.
+ */
+void sw_response(struct sw *sw, struct port *p, struct score *score);
 
 /*
  * sw_mac_count() - What the MAC table had to refuse; lives as long as @sw

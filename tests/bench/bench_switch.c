@@ -2,10 +2,12 @@
 /*
  * bench_switch.c - what one pass of the switch costs, 2 to 256 ports in memory
  *
- * Each VM sends a burst to its neighbour; feeding and taking are outside the
- * timed part. Idle passes and passes with one busy port show what ports cost
- * that have nothing to say. The median of many passes is given: the machine's
- * own interrupts are not the switch's.
+ * Each VM sends a burst of requests to its neighbour in one pass, which answers
+ * them in the next; feeding and taking are outside the timed part. Idle passes
+ * and passes with one busy port show what ports cost that have nothing to say.
+ * The last two columns are the same passes in turns, with nobody's response
+ * measured and with everybody's. The median of many passes is given: the
+ * machine's own interrupts are not the switch's.
  */
 #include <errno.h>
 #include <sched.h>
@@ -18,10 +20,12 @@
 #include "vhost/port_mem.h"
 #include "vhost/switch.h"
 
-#define PORTS_MAX   256
-#define RING	    64
-#define FRAME_BYTES 64
-#define PASSES	    301
+#define PORTS_MAX    256
+#define RING	     64
+#define FRAME_BYTES  64
+#define PASSES	     301
+#define ROUNDS	     9 /* off and on, in turns */
+#define FIGURE_PORTS 32
 
 static struct sw *sw;
 static struct port *port[PORTS_MAX];
@@ -65,16 +69,42 @@ static void close_ports(unsigned cnt)
 		port[i]->ops->close(port[i]);
 }
 
-/* Give port @n a burst for the next one of @cnt. */
-static bool feed(unsigned n, unsigned cnt)
+/* A datagram between a client, VM @client, and the server that is its neighbour
+ * of @cnt; one of PORT_BURST flows. */
+static void make_frame(uint8_t *frame, unsigned client, unsigned cnt,
+		       unsigned flow, bool request)
 {
-	uint8_t frame[FRAME_BYTES] = { 0 };
+	static const uint8_t ip[] = {
+		8, 0, 0x45, 0, 0, 50, 0, 0, 0, 0, 64, 17
+	};
+	unsigned server = (client + 1) % cnt;
+	unsigned to = request ? server : client,
+		 from = request ? client : server;
+	uint8_t *at_client = frame + (request ? 34 : 36);
+	uint8_t *at_server = frame + (request ? 36 : 34);
 
-	mac_of((n + 1) % cnt, frame);
-	mac_of(n, frame + 6);
-	for (unsigned k = 0; k < PORT_BURST; k++)
-		if (!port_mem_feed(port[n], frame, sizeof(frame)))
+	memset(frame, 0, FRAME_BYTES);
+	mac_of(to, frame);
+	mac_of(from, frame + 6);
+	memcpy(frame + 12, ip, sizeof(ip));
+	memcpy(frame + 26, frame + 8, 4); /* addresses as the MACs end */
+	memcpy(frame + 30, frame + 2, 4);
+	at_client[0] = 0x9c; /* 40000 on */
+	at_client[1] = (uint8_t)(0x40 + flow);
+	at_server[1] = 80;
+}
+
+/* Give VM @client's burst of requests to it, or the answers to its server. */
+static bool feed(unsigned client, unsigned cnt, bool request)
+{
+	struct port *from = port[request ? client : (client + 1) % cnt];
+	uint8_t frame[FRAME_BYTES];
+
+	for (unsigned k = 0; k < PORT_BURST; k++) {
+		make_frame(frame, client, cnt, k, request);
+		if (!port_mem_feed(from, frame, sizeof(frame)))
 			return false;
+	}
 	return true;
 }
 
@@ -99,7 +129,7 @@ static uint64_t median_pass_ns(unsigned cnt, unsigned busy)
 		unsigned moved, taken = 0;
 
 		for (unsigned n = 0; n < busy; n++)
-			if (!feed(n, cnt))
+			if (!feed(n, cnt, i % 2 == 0))
 				return 0;
 		begun = clock_now_ns();
 		moved = sw_pass(sw, begun);
@@ -114,6 +144,43 @@ static uint64_t median_pass_ns(unsigned cnt, unsigned busy)
 	return took[PASSES / 2] ? took[PASSES / 2] : 1;
 }
 
+/* Every VM's response is measured, or nobody's. */
+static void respond(unsigned cnt, bool on)
+{
+	static struct score score[PORTS_MAX];
+
+	for (unsigned n = 0; n < cnt; n++)
+		sw_response(sw, port[n], on ? &score[n] : NULL);
+}
+
+/* The median of the rounds' medians. Return: false when it could not be. */
+static bool off_and_on(unsigned cnt, uint64_t *off, uint64_t *on)
+{
+	uint64_t took[2][ROUNDS];
+
+	for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+		respond(cnt, i % 2);
+		took[i % 2][i / 2] = median_pass_ns(cnt, cnt);
+		if (!took[i % 2][i / 2])
+			return false;
+	}
+	respond(cnt, false);
+	for (unsigned i = 0; i < 2; i++)
+		qsort(took[i], ROUNDS, sizeof(took[i][0]), by_value);
+	*off = took[0][ROUNDS / 2];
+	*on = took[1][ROUNDS / 2];
+	return true;
+}
+
+static void figures(uint64_t off, uint64_t on)
+{
+	double frames = FIGURE_PORTS * PORT_BURST;
+
+	printf("figure switch-frame-ns %.1f ns\n", (double)off / frames);
+	printf("figure switch-frame-response-ns %.1f ns\n",
+	       (double)on / frames);
+}
+
 int main(void)
 {
 	static const unsigned cnts[] = { 2, 8, 32, 128, 256 };
@@ -123,12 +190,13 @@ int main(void)
 		.mbufs = 16383,
 	};
 	int err = eal_start(&conf);
+	uint64_t figure[2] = { 0 };
 
 	if (!err)
-		printf("ports  idle pass ns  one busy, ns a frame  "
-		       "all busy, ns a frame\n");
+		printf("                     ns a frame:         response\n"
+		       "ports  idle pass ns  one busy  all busy  measured\n");
 	for (size_t i = 0; !err && i < sizeof(cnts) / sizeof(cnts[0]); i++) {
-		uint64_t idle, one, all;
+		uint64_t idle, one, all = 0, on = 0;
 		unsigned cnt = cnts[i];
 
 		err = open_ports(cnt);
@@ -136,12 +204,16 @@ int main(void)
 			break;
 		idle = median_pass_ns(cnt, 0);
 		one = median_pass_ns(cnt, 1);
-		all = median_pass_ns(cnt, cnt);
-		if (!idle || !one || !all)
+		if (!idle || !one || !off_and_on(cnt, &all, &on))
 			err = -EIO;
-		printf("%5u  %12ju  %20.1f  %20.1f\n", cnt, (uintmax_t)idle,
-		       (double)one / PORT_BURST,
-		       (double)all / (cnt * PORT_BURST));
+		printf("%5u  %12ju  %8.1f  %8.1f  %8.1f\n", cnt,
+		       (uintmax_t)idle, (double)one / PORT_BURST,
+		       (double)all / (cnt * PORT_BURST),
+		       (double)on / (cnt * PORT_BURST));
+		if (cnt == FIGURE_PORTS) {
+			figure[0] = all;
+			figure[1] = on;
+		}
 		close_ports(cnt);
 	}
 	if (err) {
@@ -149,6 +221,7 @@ int main(void)
 			strerror(-err));
 		return 1;
 	}
+	figures(figure[0], figure[1]);
 	eal_stop();
 	return 0;
 }

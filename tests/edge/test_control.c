@@ -112,6 +112,7 @@ static int fill(void **state)
 	v = add_vm(0, "web, the 1st");
 	v->view.class = VM_CLASS_LATENCY_CRITICAL;
 	v->view.slo_ns = 500000;
+	v->view.slo_permyriad = 9900;
 	v->view.has_port = v->port_up = true;
 	v->view.owned = 2;
 	v->view.cpus_min = 1;
@@ -119,9 +120,9 @@ static int fill(void **state)
 	v->port.drop[DROP_SELF] = 1;
 	v->port.to_frames = 1000;
 	for (unsigned i = 0; i < 98; i++)
-		hist_add(&v->window[0], 10);
-	hist_add(&v->window[1], 500001);
-	hist_add(&v->window[1], 500001);
+		hist_add(&v->signal[SLO_DELAY].score.hist, 10);
+	hist_add(&v->signal[SLO_DELAY].before, 500001);
+	hist_add(&v->signal[SLO_DELAY].before, 500001);
 	for (unsigned i = 1; i <= 2; i++)
 		stat_hostd.cpu[i] = (struct stat_cpu){
 			.managed = true,
@@ -442,6 +443,61 @@ static void test_reload(void **state)
 	assert_non_null(strstr(reply, "%C3%BC%0A"));
 }
 
+/* An SLO about response: it is met or not by that, delay is shown beside. */
+static void test_response(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t slo_ns;
+		uint16_t permyriad;
+		const char *json, *line;
+	} row[] = {
+		{ "met", 2100, 9900,
+		  "\"slo_ns\":2100,\"slo_met\":1,\"slo_permyriad\":9900,"
+		  "\"slo_signal\":\"response\",\"slo_done\":5,\"slo_late\":3",
+		  "latency-critical  p99 2.10us  response  1.00us  2.01us  "
+		  "1.00ms  yes" },
+		{ "a stricter one", 2100, 9990, "\"slo_met\":0",
+		  "latency-critical  p99.9 2.10us  response" },
+		{ "the median", 1100, 5000, "\"slo_met\":1",
+		  "latency-critical  p50 1.10us  response" },
+		{ "none: shown all the same", 0, 9900, "\"slo_met\":1",
+		  "latency-critical  -  response  1.00us  2.01us  1.00ms  -" },
+	};
+	struct stat_vm *v = &stat_hostd.vm[0];
+	struct stat_signal *signal = &v->signal[SLO_RESPONSE];
+
+	(void)state;
+	v->view.slo_signal = SLO_RESPONSE;
+	v->done = 5;
+	v->late = 3;
+	v->port.requests_lost = 6;
+	for (unsigned i = 0; i < 980; i++)
+		hist_add(&signal->score.hist, 1000);
+	for (unsigned i = 0; i < 18; i++)
+		hist_add(&signal->before, 2000);
+	hist_add(&signal->before, 1000000);
+	hist_add(&signal->before, 1000000);
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *out;
+
+		v->view.slo_ns = row[i].slo_ns;
+		v->view.slo_permyriad = row[i].permyriad;
+		ask("/heighliner/vm,web, the 1st");
+		assert_non_null(strstr(reply, "\"delay_p50_ns\":10,"));
+		assert_non_null(strstr(reply, "\"responses\":1000,"));
+		assert_non_null(strstr(reply, "\"requests_lost\":6,"));
+		if (!strstr(reply, row[i].json))
+			fail_msg("%s: %s", row[i].what, reply);
+		out = hostctl(0, NULL, NULL);
+		squeeze(out);
+		if (!strstr(out, row[i].line))
+			fail_msg("%s: %s", row[i].what, out);
+	}
+	assert_non_null(strstr(hostctl(0, "web, the 1st", NULL),
+			       "late                3 of 5\n"));
+}
+
 static void test_hostctl(void **state)
 {
 	char *out;
@@ -449,8 +505,9 @@ static void test_hostctl(void **state)
 	(void)state;
 	moved(2, true, true, 2000);
 	out = hostctl(0, NULL, NULL);
-	assert_non_null(strstr(out, "web, the 1st  latency-critical  500us  "
-				    "10ns  500us  500us  NO   2/1-4  1-2  "));
+	assert_non_null(strstr(out, "web, the 1st  latency-critical  "
+				    "p99 500us  delay  10ns  500us  500us  "
+				    "NO   2/1-4  1-2  "));
 	assert_non_null(strstr(out, "\nbatch\\x1B\xc3\xbc    best-effort"));
 	out = hostctl(0, "show", "web, the 1st");
 	assert_non_null(strstr(out, "dropped, hold-full  7 frames\n"));
@@ -695,6 +752,7 @@ int main(void)
 		cmocka_unit_test_setup(test_agents, fill),
 		cmocka_unit_test_setup(test_log, fill),
 		cmocka_unit_test_setup(test_reload, fill),
+		cmocka_unit_test_setup(test_response, fill),
 		cmocka_unit_test_setup(test_hostctl, fill),
 		cmocka_unit_test_setup(test_hostctl_log, fill),
 		cmocka_unit_test_setup(test_hostctl_why, fill),

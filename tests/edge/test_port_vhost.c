@@ -391,32 +391,32 @@ static void watch_sees_the_guest(void **state)
 		{ "lie: far away", EVENT_IDX, 40000, 0, 3, 300 },
 		{ "lie: posted a whole ring again", EVENT_IDX, 0, 8, 3, 300 },
 	};
-	struct hist *h = calloc(1, sizeof(*h));
+	struct score *s = calloc(1, sizeof(*s));
 	struct port *p = open_default();
 
 	(void)state;
-	assert_non_null(h);
+	assert_non_null(s);
 	for (unsigned i = 0; i < RTE_DIM(row); i++) {
 		print_message("%s\n", row[i].what);
 		memset(fake.rings, 0, sizeof(*fake.rings));
 		fake.last_used = 0;
-		hist_reset(h);
+		hist_reset(&s->hist);
 		assert_int_equal(fake_device_up(0, row[i].features), 0);
 		fake_posts(RING);
 		assert_int_equal(p->ops->push(p, frames, 3, 100), 3);
 		fake_posts(row[i].posts);
 		fake.rings->to_avail.ring[RING] = row[i].used_event;
-		p->ops->watch(p, 400, h);
+		p->ops->watch(p, 400, s);
 		assert_int_equal(p->signal.untaken, row[i].untaken);
 		assert_int_equal(p->signal.delay_ns, row[i].delay_ns);
-		assert_int_equal(h->count, 3 - row[i].untaken);
+		assert_int_equal(s->hist.count, 3 - row[i].untaken);
 		fake_device_down();
-		p->ops->watch(p, 500, h);
+		p->ops->watch(p, 500, s);
 		assert_int_equal(p->signal.untaken, 0);
 		assert_int_equal(p->signal.delay_ns, 0);
 	}
 	p->ops->close(p);
-	free(h);
+	free(s);
 }
 
 static void messages(void **state)

@@ -294,17 +294,17 @@ static void test_hold_no_overtaking(void **state)
 /* The delay of a held frame counts from when it came, not from its push. */
 static void test_hold_delay(void **state)
 {
-	static struct hist delays;
+	static struct score delays;
 
 	(void)state;
-	hist_reset(&delays);
+	memset(&delays, 0, sizeof(delays));
 	fill(B U TYPE, 100);
 	feed(VM_A, B A TYPE, '1');
 	sw_pass(sw, 200);
 	take_all(VM_B);
 	sw_watch(sw, port[VM_B], 300, &delays);
-	assert_int_equal(delays.count, RING);
-	assert_int_equal(delays.max_ns, 200);		    /* the first ones */
+	assert_int_equal(delays.hist.count, RING);
+	assert_int_equal(delays.hist.max_ns, 200);	    /* the first ones */
 	assert_int_equal(port[VM_B]->signal.delay_ns, 100); /* still held */
 	sw_pass(sw, 900);
 	sw_watch(sw, port[VM_B], 1000, &delays);
@@ -312,8 +312,8 @@ static void test_hold_delay(void **state)
 	assert_int_equal(port[VM_B]->signal.delay_ns, 800);
 	assert_string_equal(take_all(VM_B), "1");
 	sw_watch(sw, port[VM_B], 1100, &delays);
-	assert_int_equal(delays.count, RING + 1);
-	assert_int_equal(delays.max_ns, 900);
+	assert_int_equal(delays.hist.count, RING + 1);
+	assert_int_equal(delays.hist.max_ns, 900);
 }
 
 static void test_hold_full(void **state)

@@ -39,6 +39,8 @@ static void check_limits(const struct conf *c)
 		must(vm->weight >= 1 && vm->weight <= 10000);
 		must(strlen(vm->socket) < CONF_PATH_MAX);
 		must(!vm->slo_ns || vm->slo_ns >= 1000);
+		must(vm->slo_permyriad >= 5000 && vm->slo_permyriad <= 9990);
+		must(vm->slo_signal < SLO_SIGNAL_NUM);
 		must(conf_vm(c, vm->name) == vm);
 	}
 }

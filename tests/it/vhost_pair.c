@@ -42,7 +42,7 @@ static const struct scene scenes[] = {
 };
 
 static int wake_fd;
-static struct hist delays;
+static struct score delays;
 
 static void wake(void *arg)
 {
@@ -259,7 +259,7 @@ static void play(const struct scene *s, const char *path)
 	for (unsigned i = 0; i <= RECONNECTS; i++) {
 		if (!guest)
 			guest = guest_start(path, s->client);
-		hist_reset(&delays);
+		hist_reset(&delays.hist);
 		wait_hello(p);
 		exchange(p);
 		guest_kill(guest);
@@ -268,7 +268,7 @@ static void play(const struct scene *s, const char *path)
 		if (s->client)
 			unlink(path); /* the killed VM's */
 		/* All but a ring's worth was seen to be taken. */
-		if (delays.count < FRAMES / 2)
+		if (delays.hist.count < FRAMES / 2)
 			fail("delays are not counted");
 		wait_fds(before + 1); /* the port's socket */
 	}
@@ -278,7 +278,7 @@ static void play(const struct scene *s, const char *path)
 		fail("frames are lost");
 	printf("%s: %d connections, median delay %llu ns\n", s->what,
 	       RECONNECTS + 1,
-	       (unsigned long long)hist_quantile(&delays, 5000));
+	       (unsigned long long)hist_quantile(&delays.hist, 5000));
 }
 
 /* The first port makes rte_vhost open files that it keeps. */

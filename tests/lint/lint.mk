@@ -3,7 +3,8 @@
 # Pure: no world outside. Their headers and include/hl/ are held to the same;
 # hl/ksched.h is the kernel's door, with types and ioctl numbers of its kind;
 # hl/worker.h is for applications, and all in one file.
-PURE_SRCS := $(addprefix vhost/,mac_table.c forward.c hold.c delay.c) \
+PURE_SRCS := $(addprefix vhost/,mac_table.c forward.c hold.c delay.c \
+	flow.c response.c) \
 	$(addprefix hostd/,agent_session.c owners.c cpulist.c pinsync.c) \
 	$(addprefix guest-agent/,say.c hint.c match.c place.c table.c) \
 	$(wildcard hostd/policy/*.c)

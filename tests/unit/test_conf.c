@@ -53,15 +53,15 @@ static char *dump(const struct conf *c)
 		n += (size_t)snprintf(
 		    out + n, size - n,
 		    " [%s] class=%u cpus=%u-%u weight=%u slo=%" PRIu64
-		    " agent=%u socket=%s mac=%d,%02x%02x.",
+		    ",%u,%u agent=%u socket=%s mac=%d,%02x%02x.",
 		    v->name, v->class, v->cpus_min, v->cpus_max, v->weight,
-		    v->slo_ns, v->agent, v->socket, v->mac_set, v->mac[0],
-		    v->mac[5]);
+		    v->slo_ns, v->slo_permyriad, v->slo_signal, v->agent,
+		    v->socket, v->mac_set, v->mac[0], v->mac[5]);
 	}
 	return out;
 }
 
-#define VM_REST "weight=100 slo=0 agent=1 socket= mac=0,0000."
+#define VM_REST "weight=100 slo=0,9900,0 agent=1 socket= mac=0,0000."
 
 static const struct {
 	const char *what, *text, *want;
@@ -117,7 +117,15 @@ static const struct {
 	  "eeeeeeeeeefffffffff123] " },
 	{ "one VM",
 	  "[vm web]\nclass = latency-critical\nslo-p99 = 500us\ncpus = 1-4\n",
-	  "[web] class=1 cpus=1-4 weight=100 slo=500000 " },
+	  "[web] class=1 cpus=1-4 weight=100 slo=500000,9900,0 " },
+	{ "SLO of a median", "[vm a]\nslo-p50 = 1us", "slo=1000,5000,0 " },
+	{ "SLO of p90", "[vm a]\nslo-p90 = 1us", "slo=1000,9000,0 " },
+	{ "SLO of p95", "[vm a]\nslo-p95 = 1us", "slo=1000,9500,0 " },
+	{ "SLO of p99.9", "[vm a]\nslo-p999 = 10s", "slo=10000000000,9990,0 " },
+	{ "SLO about response", "[vm a]\nslo-p95=1us\nslo-signal = response",
+	  "slo=1000,9500,1 " },
+	{ "SLO about delay", "[vm a]\nslo-signal = delay\nslo-p99=1us",
+	  "slo=1000,9900,0 " },
 	{ "cpus as one number", "[vm a]\ncpus = 3", "cpus=3-3 " },
 	{ "cpus from nought", "[vm a]\ncpus = 0-3", "cpus=0-3 " },
 	{ "weight", "[vm a]\nweight = 10000", "weight=10000 " },
@@ -155,6 +163,15 @@ static const struct {
 	  "unknown key 'slo-p9' in [vm web], did you mean 'slo-p99'?" },
 	{ "unknown key", "[hostd]\n\nfrobnicate = 1", 3,
 	  "unknown key 'frobnicate' in [hostd]: see hostd.conf(5)" },
+	{ "two percentiles", "[vm web]\nslo-p99 = 1ms\nslo-p50 = 1us", 3,
+	  "'slo-p99' and 'slo-p50' are both given in [vm web]: an SLO has one "
+	  "percentile" },
+	{ "one percentile twice", "[vm a]\nslo-p50 = 1ms\nslo-p50 = 1us", 3,
+	  "'slo-p50' is given twice" },
+	{ "SLO out of range", "[vm a]\nslo-p999 = 11s", 2,
+	  "slo-p999: '11s' is out of range: 1us to 10s" },
+	{ "unknown signal", "[vm a]\nslo-signal = wait", 2,
+	  "not one of delay, response" },
 	{ "key of another section", "[hostd]\nuplink = none", 2,
 	  "does not belong in [hostd]: move it to [switch]" },
 	{ "upper case", "[hostd]\nCPUS = 1", 2, "unknown key 'CPUS'" },
@@ -281,6 +298,8 @@ static const struct {
 	  "idle-after=2000 interval=1000 " },
 	{ "VM keys merge", "[vm a]\nweight=7\ncpus=2", "[vm a]\ncpus=1-3",
 	  "[a] class=0 cpus=1-3 weight=7 " },
+	{ "another percentile replaces the first", "[vm a]\nslo-p99=1ms",
+	  "[vm a]\nslo-p50=2us", "slo=2000,5000,0 " },
 	{ "VMs add up", "[vm a]\nweight=7", "[vm b]\nweight=8", "] class=0" },
 };
 
@@ -317,7 +336,9 @@ static const struct {
 	{ "SLO and class", "[vm a]\nclass=latency-critical\nslo-p99=1ms", 0,
 	  NULL },
 	{ "SLO alone", "\n[vm a]\nslo-p99=1ms", 2,
-	  "VM a has an slo-p99 but is best-effort: set class" },
+	  "VM a has an SLO but is best-effort: set class" },
+	{ "a signal without SLO is watched", "[vm a]\nslo-signal=response", 0,
+	  NULL },
 	{ "all cpus guaranteed", "[vm a]\ncpus=4\n[vm b]\ncpus=3", 0, NULL },
 	{ "one too many",
 	  "[hostd]\ncpus=4-7\n[vm web]\ncpus=3\n[vm db]\ncpus=2-4\n[vm c]", 0,
@@ -509,7 +530,7 @@ static void test_load(void **state)
 	assert_int_equal(conf_load(&conf, main_file, dir, &host, &err),
 			 -EINVAL);
 	conf_error_text(&err, text, sizeof(text));
-	assert_non_null(strstr(text, "/95.conf:3: VM web has an slo-p99"));
+	assert_non_null(strstr(text, "/95.conf:3: VM web has an SLO"));
 
 	/* no files, no directory: the defaults */
 	assert_int_equal(conf_load(&conf, NULL, "/nonexistent", &host, &err),

@@ -125,12 +125,13 @@ static void ages(void **state)
 		{ "and works", GIVE, 9, 510, 0, 2, 0 },
 		{ "to the end", TAKE, 9, 517, 2, 0, 0 },
 	};
-	struct hist *h = calloc(1, sizeof(*h));
+	struct score *s = calloc(1, sizeof(*s));
 	uint64_t count = 0;
 	struct delay d;
 
 	(void)state;
-	assert_non_null(h);
+	assert_non_null(s);
+	s->limit_ns = 80;
 	assert_int_equal(delay_init(&d, 4), 0);
 	for (unsigned i = 0; i < ROWS(row); i++) {
 		unsigned newly = 0;
@@ -139,7 +140,7 @@ static void ages(void **state)
 		if (row[i].act == GIVE)
 			delay_given(&d, row[i].idx, row[i].now_ns);
 		else if (row[i].act == TAKE)
-			newly = delay_taken(&d, row[i].idx, row[i].now_ns, h);
+			newly = delay_taken(&d, row[i].idx, row[i].now_ns, s);
 		else
 			delay_reset(&d, row[i].idx);
 		count += newly;
@@ -147,16 +148,18 @@ static void ages(void **state)
 		assert_int_equal(delay_untaken(&d), row[i].untaken);
 		assert_int_equal(delay_oldest_ns(&d, row[i].now_ns),
 				 row[i].oldest_ns);
-		assert_int_equal(h->count, count);
+		assert_int_equal(s->hist.count, count);
 	}
 	/* 70, 100, 0 (the clock), 90, 90, 80, 7, 7: the largest is known */
-	assert_int_equal(h->max_ns, 100);
-	assert_int_equal(h->bucket[hist_index(7)], 2);
+	assert_int_equal(s->hist.max_ns, 100);
+	assert_int_equal(s->hist.bucket[hist_index(7)], 2);
+	assert_int_equal(s->done, count);
+	assert_int_equal(s->late, 3); /* 80 is not */
 	delay_exit(&d);
-	free(h);
+	free(s);
 }
 
-static void histogram_may_be_absent(void **state)
+static void score_may_be_absent(void **state)
 {
 	struct delay d;
 
@@ -228,7 +231,7 @@ int main(void)
 		cmocka_unit_test(init_takes_powers_of_two),
 		cmocka_unit_test(progress),
 		cmocka_unit_test(ages),
-		cmocka_unit_test(histogram_may_be_absent),
+		cmocka_unit_test(score_may_be_absent),
 		cmocka_unit_test(random_walk),
 	};
 

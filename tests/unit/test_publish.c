@@ -67,21 +67,21 @@ static void test_windows(void **state)
 		{ "the next turn: out of sight", 1, 0, 1 },
 		{ "and summed once", 3 * STAT_WINDOW_NS, 0, 1 },
 	};
-	struct stat_vm *vm = &stat_hostd.vm[1];
+	struct stat_signal *signal = &stat_hostd.vm[1].signal[SLO_RESPONSE];
 	struct hist shown;
 
 	(void)state;
-	hist_add(&vm->window[0], 1000);
+	score_add(&signal->score, 1000);
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		publish_after(table[i].after_ns);
-		stat_window(vm, &shown);
+		stat_window(signal, &shown);
 		if (shown.count != table[i].shown ||
-		    vm->delay.count != table[i].summed)
+		    signal->sum.count != table[i].summed)
 			fail_msg("%s: %u shown, %u summed", table[i].what,
 				 (unsigned)shown.count,
-				 (unsigned)vm->delay.count);
+				 (unsigned)signal->sum.count);
 	}
-	assert_int_equal(vm->delay.max_ns, 1000);
+	assert_int_equal(signal->sum.max_ns, 1000);
 }
 
 static void fill(struct port *p, uint16_t vm, uint64_t n)
@@ -225,8 +225,10 @@ static void test_reset(void **state)
 	assert_memory_equal(vm->uuid, blank.uuid, sizeof(blank.uuid));
 	assert_memory_equal(&vm->view, &blank.view, sizeof(blank.view));
 	assert_memory_equal(&vm->port, &blank.port, sizeof(blank.port));
-	assert_memory_equal(&vm->delay, &blank.delay, sizeof(blank.delay));
-	assert_memory_equal(vm->window, blank.window, sizeof(blank.window));
+	for (unsigned i = 0; i < SLO_SIGNAL_NUM; i++) /* limits are set anew */
+		vm->signal[i].score.limit_ns = 0;
+	assert_memory_equal(vm->signal, blank.signal, sizeof(blank.signal));
+	assert_int_equal(vm->done | vm->late, 0);
 	assert_false(vm->port_up);
 	assert_int_equal(vm->gained | vm->lost | vm->moves_failed, 0);
 	assert_int_equal(vm->ran_ns | vm->waited_ns, 0);

@@ -36,12 +36,19 @@ bool sense_bpf_read(const struct sense_bpf *b, uint16_t vcpu,
 }
 
 void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
-	      struct hist *delays)
+	      struct score *delays)
 {
 	(void)sw;
 	(void)now_ns;
 	p->signal = signal_of[p->id];
-	hist_add(delays, 1);
+	score_add(delays, 1);
+}
+
+void sw_response(struct sw *sw, struct port *p, struct score *score)
+{
+	(void)sw;
+	(void)p;
+	(void)score;
 }
 
 /* Two VMs: 0 is latency-critical with vcpus 0 and 1, 1 best-effort with 4. */
@@ -105,7 +112,8 @@ static void test_worst_port_counts(void **state)
 	assert_int_equal(s->vm[0].held, 5);
 	assert_true(s->vm[0].has_port);
 	assert_false(s->vm[1].has_port);
-	assert_int_equal(stat_hostd.vm[0].window[0].count, 2);
+	assert_int_equal(stat_hostd.vm[0].signal[SLO_DELAY].score.hist.count,
+			 2);
 
 	memset(signal_of, 0, sizeof(signal_of)); /* all taken, driver gone */
 	sense_snapshot(s, NULL, &ports, bpf, &board, 6 * MS);

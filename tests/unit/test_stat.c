@@ -11,19 +11,19 @@
 
 static void test_window(void **state)
 {
-	static struct stat_vm vm;
+	static struct stat_signal signal;
 	static struct hist both;
 
 	(void)state;
-	hist_add(&vm.window[0], 10);
-	hist_add(&vm.window[0], 20);
-	hist_add(&vm.window[1], 31);
-	hist_add(&vm.delay, 5000); /* older: not in the window */
-	stat_window(&vm, &both);
+	hist_add(&signal.score.hist, 10);
+	hist_add(&signal.score.hist, 20);
+	hist_add(&signal.before, 31);
+	hist_add(&signal.sum, 5000); /* older: not in the window */
+	stat_window(&signal, &both);
 	assert_int_equal(both.count, 3);
 	assert_int_equal(both.max_ns, 31);
 	assert_int_equal(hist_quantile(&both, 5000), 20);
-	assert_int_equal(vm.window[0].count, 2);
+	assert_int_equal(signal.score.hist.count, 2);
 }
 
 int main(void)

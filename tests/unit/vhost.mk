@@ -8,3 +8,6 @@ UNIT_SRCS_forward := vhost/forward.c vhost/mac_table.c
 UNIT_SRCS_hold := vhost/hold.c
 UNIT_SRCS_waiter := vhost/waiter.c
 UNIT_SRCS_port := vhost/port.c
+UNIT += flow response
+UNIT_SRCS_flow := vhost/flow.c
+UNIT_SRCS_response := vhost/response.c vhost/flow.c
