@@ -90,6 +90,7 @@ static bool look_node(struct look *l, unsigned node)
 {
 	const struct node_view *n = &l->s->node[node];
 	struct record_node is = { .metered = n->metered,
+				  .since_ns = n->since_ns,
 				  .mem_bytes_s = n->mem_bytes_s,
 				  .mem_max_bytes_s = n->mem_max_bytes_s };
 

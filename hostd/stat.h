@@ -117,8 +117,9 @@ void stat_window(const struct stat_signal *signal, struct hist *out);
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
 
-/* stat_bar_note() - Poll thread: a bar was carried out. */
-void stat_bar_note(const struct bar *b);
+/* stat_bar_note() - Poll thread: a bar was carried out. Return: whether it is
+ * another one than before. */
+bool stat_bar_note(const struct bar *b);
 
 /* stat_bars_clear() - Poll thread: nobody is barred any more. */
 void stat_bars_clear(void);

@@ -12,6 +12,7 @@
 #include "calibrate.h"
 #include "costs.h"
 #include "matrix.h"
+#include "replay.h"
 #include "report.h"
 #include "scenario.h"
 
@@ -32,10 +33,12 @@ static const char usage[] =
     "       hostsim matrix [OPTIONS] SCENARIO...\n"
     "       hostsim policies\n"
     "       hostsim calibrate [FILE]\n"
+    "       hostsim replay FILE [--policy P] [--slo VM=TIME] [--compare]\n"
     "\n"
     "run simulates one scenario under one policy and prints each VM;\n"
     "matrix every scenario under every policy, on hosts of several sizes.\n"
     "calibrate measures this machine: a file for --costs.\n"
+    "replay lets policies decide again on what `hostctl record` recorded.\n"
     "\n"
     "  --policy NAME    run: which (default slo); matrix: only this one\n"
     "  --cpus N[,N...]  sizes of the host (default: the file's; matrix:\n"
@@ -360,6 +363,8 @@ int main(int argc, char **argv)
 	};
 	int err;
 
+	if (argc > 1 && !strcmp(argv[1], "replay"))
+		return replay_main(argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < sizeof(command) / sizeof(*command);
 	     i++) {
 		if (strcmp(argv[1], command[i].name))

@@ -127,6 +127,7 @@ static const char *read_node(struct replay_file *r, const struct record *rec)
 		return "a node out of range";
 	v = &r->s.node[rec->slot];
 	v->metered = n->metered;
+	v->since_ns = n->since_ns;
 	v->mem_bytes_s = n->mem_bytes_s;
 	v->mem_max_bytes_s = n->mem_max_bytes_s;
 	memcpy(v->distance, n->distance, sizeof(v->distance));
