@@ -99,7 +99,7 @@ struct record_time {
 	 * (what they saw is in the next one), and decisions lost with them. */
 	uint64_t skipped, lost;
 	char policy[32]; /* ends in NUL */
-	uint8_t whole;	 /* all that is different from before was written */
+	uint8_t whole;	 /* all that there was at the beginning was written */
 	uint8_t pad[7];
 };
 
