@@ -12,3 +12,5 @@ UNIT += replay
 UNIT_SRCS_replay := hostd/record_feed.c tests/sim/replay.c \
 	tests/sim/replay_read.c tests/sim/replay_run.c hostd/owners.c \
 	hostd/hostctl_table.c hostd/name.c $(wildcard hostd/policy/*.c)
+UNIT += replay_read
+UNIT_SRCS_replay_read := tests/sim/replay_read.c
