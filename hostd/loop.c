@@ -240,9 +240,14 @@ static void act_on(struct loop *l)
 			continue; /* refused, or nothing new */
 		why_moved(&l->snap, g, before[i]);
 	}
-	for (unsigned i = 0; i < l->plan.bar_cnt; i++)
-		if (owners_bar_stands(&l->owners, &l->plan.bar[i]))
-			stat_bar_note(&l->plan.bar[i]);
+	for (unsigned i = 0; i < l->plan.bar_cnt; i++) {
+		const struct bar *b = &l->plan.bar[i];
+
+		if (!owners_bar_stands(&l->owners, b))
+			continue;
+		if (stat_bar_note(b))
+			why_barred(&l->snap, b);
+	}
 	show_owners(l);
 	for (unsigned i = 0; i < changed.count; i++)
 		want(l, changed.vcpu[i]);

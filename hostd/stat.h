@@ -121,8 +121,9 @@ void stat_window(const struct stat_signal *signal, struct hist *out);
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
 
-/* stat_bar_note() - Poll thread: a bar was carried out. */
-void stat_bar_note(const struct bar *b);
+/* stat_bar_note() - Poll thread: a bar was carried out. Return: whether it is
+ * another one than before. */
+bool stat_bar_note(const struct bar *b);
 
 /* stat_barred() - Any thread: is best-effort VM @vm barred from @cpu? */
 bool stat_barred(uint16_t vm, unsigned cpu);
