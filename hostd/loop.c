@@ -240,6 +240,9 @@ static void act_on(struct loop *l)
 			continue; /* refused, or nothing new */
 		why_moved(&l->snap, g, before[i]);
 	}
+	for (unsigned i = 0; i < l->plan.bar_cnt; i++)
+		if (owners_bar_stands(&l->owners, &l->plan.bar[i]))
+			stat_bar_note(&l->plan.bar[i]);
 	show_owners(l);
 	for (unsigned i = 0; i < changed.count; i++)
 		want(l, changed.vcpu[i]);
@@ -272,7 +275,7 @@ static void decide(struct loop *l, uint64_t now_ns)
 		    l->set.policy->name);
 	if (!l->set.act)
 		return;
-	if (l->plan.count)
+	if (l->plan.count || l->plan.bar_cnt)
 		act_on(l);
 	stat_hostd.decisions++;
 	note_max(&stat_hostd.decide_max_ns, clock_now_ns() - now_ns);
@@ -283,9 +286,12 @@ static void decide(struct loop *l, uint64_t now_ns)
 static void take_settings(struct loop *l, const struct settings *set)
 {
 	l->stale = true;
-	if (set->policy != l->set.policy)
+	if (set->policy != l->set.policy) {
 		memset(l->state[policy_index(set->policy)], 0,
 		       set->policy->state_bytes);
+		owners_bars_clear(&l->owners);
+		stat_bars_clear();
+	}
 	l->set = *set;
 	record_again();
 	sw_set(l->conf.sw, &set->sw);
@@ -294,6 +300,7 @@ static void take_settings(struct loop *l, const struct settings *set)
 		l->snap.cpu[i].managed = cpumask_has(&set->managed, i);
 	if (!set->act) {
 		owners_clear(&l->owners);
+		stat_bars_clear();
 		for (unsigned i = 0; i < l->snap.vcpu_cnt; i++)
 			actuate_forget(l->conf.actuate, (uint16_t)i);
 	}

@@ -6,7 +6,8 @@
  * vcpu_cpu[] and each VM's set. Masks are not stored but worked out when asked
  * for. While a plan is carried out, the first change to a VM notes what its
  * vcpus had, so that afterwards only masks that really differ are reported,
- * whatever order the lines came in.
+ * whatever order the lines came in. Bars are kept beside that relation and
+ * carried out by the same rule.
  *
  * Poll thread; pure.
  */
@@ -29,6 +30,23 @@ void owners_init(struct owners *o, const struct cpumask *managed,
 	}
 }
 
+/* barred() - Cpus best-effort VM @v does not ride on. */
+static struct cpumask barred(const struct owners *o, const struct owners_vm *v)
+{
+	return cpumask_or(v->barred, &o->barred);
+}
+
+/* ride_mask() - The mask of every vcpu of best-effort VM @v. */
+static struct cpumask ride_mask(const struct owners *o,
+				const struct owners_vm *v)
+{
+	struct cpumask off = barred(o, v), m = o->managed;
+
+	for (unsigned i = 0; i < CPUMASK_WORDS; i++)
+		m.word[i] &= ~off.word[i];
+	return cpumask_empty(&m) ? o->floor : m;
+}
+
 /* touch() - Before a VM's first change in a plan: note what it has. */
 static void touch(struct owners *o, uint16_t vm)
 {
@@ -38,6 +56,7 @@ static void touch(struct owners *o, uint16_t vm)
 		return;
 	v->touched = true;
 	v->was = v->own;
+	v->was_ride = ride_mask(o, v);
 	for (unsigned i = 0; i < v->vcpu_cnt; i++)
 		o->vcpu_was[v->first_vcpu + i] = o->vcpu_cpu[v->first_vcpu + i];
 	o->touched[o->touched_cnt++] = vm;
@@ -100,6 +119,14 @@ void owners_clear(struct owners *o)
 	for (uint16_t cpu = 0; cpu < CPU_MAX; cpu++)
 		disown(o, cpu);
 	settle(o);
+	owners_bars_clear(o);
+}
+
+void owners_bars_clear(struct owners *o)
+{
+	o->barred = (struct cpumask){ 0 };
+	for (unsigned vm = 0; vm < VM_MAX; vm++)
+		o->vm[vm].barred = (struct cpumask){ 0 };
 }
 
 int owners_vm_set(struct owners *o, uint16_t vm, uint8_t class,
@@ -202,19 +229,49 @@ static void bury(struct owners *o, const struct snapshot *s,
 	}
 }
 
+static bool harvests(const struct owners_vm *v)
+{
+	return v->present && v->class != VM_CLASS_LATENCY_CRITICAL;
+}
+
+/* may_bar() - Is line @i about best-effort VMs no line before it is about? */
+static bool may_bar(const struct owners *o, const struct plan *p, unsigned i)
+{
+	uint16_t vm = p->bar[i].vm;
+
+	for (unsigned j = 0; j < i; j++)
+		if (p->bar[j].vm == vm)
+			return false;
+	return vm == VM_NONE || (vm < VM_MAX && harvests(&o->vm[vm]));
+}
+
+/* bar() - Carry out one bar. */
+static void bar(struct owners *o, const struct bar *b)
+{
+	if (b->vm != VM_NONE) {
+		touch(o, b->vm);
+		o->vm[b->vm].barred = b->cpus;
+		return;
+	}
+	for (uint16_t vm = 0; vm < VM_MAX; vm++)
+		if (harvests(&o->vm[vm]))
+			touch(o, vm);
+	o->barred = b->cpus;
+}
+
 /* report() - Which masks of one VM a plan has changed. */
 static void report(const struct owners *o, const struct owners_vm *v,
 		   struct owners_changed *changed)
 {
-	struct cpumask now, was;
+	struct cpumask now = ride_mask(o, v), was = v->was_ride;
 
-	if (v->class != VM_CLASS_LATENCY_CRITICAL)
-		return;
 	for (unsigned i = 0; i < v->vcpu_cnt; i++) {
 		uint16_t vcpu = (uint16_t)(v->first_vcpu + i);
 
-		now = mask_for(o, &v->own, o->vcpu_cpu[vcpu]);
-		was = mask_for(o, &v->was, o->vcpu_was[vcpu]);
+		if (!harvests(v)) {
+			now = mask_for(o, &v->own, o->vcpu_cpu[vcpu]);
+			was = mask_for(o, &v->was, o->vcpu_was[vcpu]);
+		}
 		if (!cpumask_equal(&now, &was))
 			changed->vcpu[changed->count++] = vcpu;
 	}
@@ -242,6 +299,12 @@ unsigned owners_apply(struct owners *o, const struct snapshot *s,
 		else
 			refused++;
 	}
+	for (unsigned i = 0; i < p->bar_cnt && i < BAR_MAX; i++) {
+		if (may_bar(o, p, i))
+			bar(o, &p->bar[i]);
+		else
+			refused++;
+	}
 	changed->count = 0;
 	for (unsigned i = 0; i < o->touched_cnt; i++)
 		report(o, &o->vm[o->touched[i]], changed);
@@ -257,9 +320,24 @@ struct cpumask owners_mask(const struct owners *o, uint16_t vcpu)
 	if (vcpu >= VCPU_MAX || o->vcpu_vm[vcpu] == VM_NONE)
 		return m;
 	v = &o->vm[o->vcpu_vm[vcpu]];
-	if (v->class != VM_CLASS_LATENCY_CRITICAL)
-		return cpumask_empty(&o->managed) ? o->floor : o->managed;
+	if (harvests(v))
+		return ride_mask(o, v);
 	return mask_for(o, &v->own, o->vcpu_cpu[vcpu]);
+}
+
+struct cpumask owners_barred(const struct owners *o, uint16_t vm)
+{
+	if (vm >= VM_MAX || !harvests(&o->vm[vm]))
+		return (struct cpumask){ 0 };
+	return barred(o, &o->vm[vm]);
+}
+
+bool owners_bar_stands(const struct owners *o, const struct bar *b)
+{
+	if (b->vm == VM_NONE)
+		return cpumask_equal(&o->barred, &b->cpus);
+	return b->vm < VM_MAX && harvests(&o->vm[b->vm]) &&
+	       cpumask_equal(&o->vm[b->vm].barred, &b->cpus);
 }
 
 uint16_t owners_of_cpu(const struct owners *o, uint16_t cpu)

@@ -9,9 +9,11 @@
  * The mask a vcpu must have (docs/overview.md: owner, rider, floor):
  *	latency-critical, owns a cpu	that cpu
  *	latency-critical, owns none	the cpus its VM owns; if none, the floor
- *	best-effort			every managed cpu; if none, the floor
+ *	best-effort			every managed cpu it is not barred from;
+ *					if none, the floor
  * Best-effort vcpus ride below everybody by their group's cpu.idle, so that
- * owning a cpu changes nothing for them.
+ * owning a cpu changes nothing for them. Bars (struct bar in policy.h) stand
+ * until another one replaces them; those of all VMs and those of one add up.
  */
 #ifndef HOSTD_OWNERS_H
 #define HOSTD_OWNERS_H
@@ -24,15 +26,18 @@ struct owners_vm {
 	bool present;
 	uint8_t class; /* enum vm_class */
 	uint16_t first_vcpu, vcpu_cnt;
-	uint16_t cnt;	    /* cpus owned */
-	struct cpumask own; /* the same, as a set */
-	bool touched;	    /* during owners_apply() only */
-	struct cpumask was; /* own, before the plan */
+	uint16_t cnt;		 /* cpus owned */
+	struct cpumask own;	 /* the same, as a set */
+	struct cpumask barred;	 /* best-effort: it does not ride on these */
+	bool touched;		 /* during owners_apply() only */
+	struct cpumask was;	 /* own, before the plan */
+	struct cpumask was_ride; /* best-effort: its mask, before the plan */
 };
 
 struct owners {
 	struct cpumask managed, floor;
-	struct cpumask moved; /* owners changed since a reader emptied it */
+	struct cpumask moved;  /* owners changed since a reader emptied it */
+	struct cpumask barred; /* no best-effort VM rides on these */
 	uint16_t cpu_owner[CPU_MAX]; /* vcpu, or VCPU_NONE */
 	uint16_t vcpu_cpu[VCPU_MAX]; /* cpu, or CPU_NONE */
 	uint16_t vcpu_was[VCPU_MAX]; /* vcpu_cpu, before the plan */
@@ -61,8 +66,12 @@ void owners_init(struct owners *o, const struct cpumask *managed,
 void owners_set(struct owners *o, const struct cpumask *managed,
 		const struct cpumask *floor);
 
-/* owners_clear() - Nobody owns anything; VMs stay. */
+/* owners_clear() - Nobody owns anything or is barred; VMs stay. */
 void owners_clear(struct owners *o);
+
+/* owners_bars_clear() - Nobody is barred: another policy decides from now on.
+ * Any best-effort vcpu's mask may have changed: ask for all of them. */
+void owners_bars_clear(struct owners *o);
 
 /*
  * owners_vm_set() - A VM is there, with these vcpu slots
@@ -88,8 +97,10 @@ void owners_vm_del(struct owners *o, uint16_t vm);
  * than cpus_max. Giving a cpu to nobody is refused only for a cpu >= CPU_MAX
  * or one that stood in the plan before. A vcpu that owns another cpu leaves it
  * free. An owner that is no longer plugged loses a cpu the plan names even
- * where the line is refused. Cost: the plan's lines plus the vcpus of the VMs
- * they touch.
+ * where the line is refused. A bar is refused for a VM that is not there, not
+ * best-effort, or stood in a bar of the plan before. Cost: the plan's lines
+ * plus the vcpus of the VMs they touch; a bar of all touches every best-effort
+ * VM.
  *
  * Return: how many lines were refused.
  */
@@ -98,6 +109,13 @@ unsigned owners_apply(struct owners *o, const struct snapshot *s,
 
 /* owners_mask() - The affinity @vcpu must have; empty when it is not there. */
 struct cpumask owners_mask(const struct owners *o, uint16_t vcpu);
+
+/* owners_barred() - Cpus best-effort VM @vm is barred from, by itself or with
+ * all others. */
+struct cpumask owners_barred(const struct owners *o, uint16_t vm);
+
+/* owners_bar_stands() - Does the table say what @b says, or was it refused? */
+bool owners_bar_stands(const struct owners *o, const struct bar *b);
 
 /* owners_of_cpu() - Return: the vcpu that owns @cpu, or VCPU_NONE. */
 uint16_t owners_of_cpu(const struct owners *o, uint16_t cpu);

@@ -156,6 +156,7 @@ void publish_vm_reset(uint16_t vm)
 
 	memset(&st->view, 0, sizeof(st->view));
 	memset(&st->port, 0, sizeof(st->port));
+	memset(&st->bar, 0, sizeof(st->bar));
 	for (unsigned i = 0; i < SLO_SIGNAL_NUM; i++)
 		forget_signal(&st->signal[i]);
 	st->done = st->late = 0;

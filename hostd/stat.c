@@ -6,6 +6,8 @@
  */
 #include "stat.h"
 
+#include <string.h>
+
 struct stat_all stat_hostd;
 
 void stat_window(const struct stat_signal *signal, struct hist *out)
@@ -23,4 +25,21 @@ uint64_t stat_share_ppm(const struct stat_vm *vm)
 	if (!ran_ns || owned_ns > ran_ns)
 		return ran_ns ? 1000000 : 0;
 	return (uint64_t)((double)owned_ns * 1e6 / (double)ran_ns);
+}
+
+void stat_bar_note(const struct bar *b)
+{
+	struct stat_bar *bar =
+	    b->vm == VM_NONE ? &stat_hostd.bar : &stat_hostd.vm[b->vm].bar;
+
+	bar->cpus = b->cpus;
+	bar->reason = b->reason;
+	stat_hostd.bars++;
+}
+
+void stat_bars_clear(void)
+{
+	memset(&stat_hostd.bar, 0, sizeof(stat_hostd.bar));
+	for (unsigned i = 0; i < VM_MAX; i++)
+		memset(&stat_hostd.vm[i].bar, 0, sizeof(stat_hostd.vm[i].bar));
 }

@@ -41,6 +41,12 @@ struct stat_share {
 	uint64_t ran_ns, owned_ns;
 };
 
+/* Cpus best-effort VMs are barred from, and why the last change of it. */
+struct stat_bar {
+	struct cpumask cpus;
+	uint16_t reason; /* enum reason */
+};
+
 /* A signal of a VM; what is in no histogram any more is in the next. */
 struct stat_signal {
 	struct score score; /* its histogram: of this STAT_WINDOW_NS */
@@ -64,6 +70,7 @@ struct stat_vm {
 	uint64_t waited_ns;	 /* ready wait, summed over its vcpus */
 	struct stat_share share; /* since the VM came */
 	struct stat_share share_was[2]; /* one and two STAT_WINDOW_NS ago */
+	struct stat_bar bar;		/* of this VM alone */
 	struct stat_agent agent;	/* (agents) */
 };
 
@@ -91,6 +98,8 @@ struct stat_all {
 	uint64_t pass_max_ns, decide_max_ns;
 	uint64_t moves_asked, moves_done, moves_failed, moves_full;
 	uint64_t grants_refused; /* plan lines that broke a rule */
+	uint64_t bars;		 /* bars set, changed or lifted */
+	struct stat_bar bar;	 /* of all best-effort VMs */
 	struct hist move_ns;	 /* asked to done */
 	struct port_count uplink;
 	struct stat_cpu cpu[CPU_MAX];
@@ -108,5 +117,11 @@ void stat_window(const struct stat_signal *signal, struct hist *out);
  * millionth parts that were on vcpus that owned a cpu; 0 when it did not run.
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
+
+/* stat_bar_note() - Poll thread: a bar was carried out. */
+void stat_bar_note(const struct bar *b);
+
+/* stat_bars_clear() - Poll thread: nobody is barred any more. */
+void stat_bars_clear(void);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * topo.c - the host's cpus and what they share, from sysfs and libnuma
+ * topo.c - the host's cpus and what they share, from sysfs and node.h
  *
  * Read once, at start-up. ROOT is sys/devices/system/cpu in the root given:
  *	ROOT/online					who is there
@@ -18,9 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <numa.h>
-
 #include "cpulist.h"
+#include "node.h"
 
 #define INDEX_MAX 16 /* cache/indexI; machines have 3 to 5 */
 
@@ -109,11 +108,12 @@ static uint16_t find_llc(const struct topo *t, const char *root, unsigned cpu)
 	return (uint16_t)first;
 }
 
-static uint16_t find_node(unsigned cpu)
+static void read_nodes(struct topo *t)
 {
-	int node = numa_available() < 0 ? 0 : numa_node_of_cpu((int)cpu);
-
-	return node < 0 ? 0 : (uint16_t)node;
+	t->node_cnt = (uint16_t)node_cnt();
+	for (unsigned i = 0; i < t->node_cnt; i++)
+		for (unsigned j = 0; j < t->node_cnt; j++)
+			t->distance[i][j] = node_distance(i, j);
 }
 
 int topo_read(struct topo *t, const char *root)
@@ -124,6 +124,7 @@ int topo_read(struct topo *t, const char *root)
 		return err;
 	if (cpumask_empty(&t->online))
 		return -EINVAL;
+	read_nodes(t);
 	t->cpu_cnt = 0;
 	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++)
 		t->cpu[cpu] = (struct topo_cpu){ .sibling = CPU_NONE,
@@ -132,7 +133,7 @@ int topo_read(struct topo *t, const char *root)
 		t->cpu_cnt = (uint16_t)(cpu + 1);
 		t->cpu[cpu].sibling = find_sibling(t, root, cpu);
 		t->cpu[cpu].llc = find_llc(t, root, cpu);
-		t->cpu[cpu].node = find_node(cpu);
+		t->cpu[cpu].node = node_of_cpu(cpu);
 	}
 	return 0;
 }

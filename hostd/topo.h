@@ -18,6 +18,8 @@ struct topo_cpu {
 
 struct topo {
 	uint16_t cpu_cnt; /* highest online cpu + 1 */
+	uint16_t node_cnt;
+	uint8_t distance[NODE_MAX][NODE_MAX]; /* node_distance() */
 	struct cpumask online;
 	struct topo_cpu cpu[CPU_MAX]; /* offline: CPU_NONE, itself, node 0 */
 };

@@ -5,7 +5,8 @@
 #include "policy.h"
 
 const struct policy_ops *const policy_table[] = {
-	&policy_slo, &policy_simple, &policy_static, &policy_none, NULL,
+	&policy_slo,	&policy_ias,  &policy_numa, &policy_simple,
+	&policy_static, &policy_none, NULL,
 };
 
 static const char *const reason_name[] = {
@@ -48,5 +49,21 @@ bool plan_add(struct plan *p, uint16_t cpu, uint16_t vcpu, enum reason why)
 		return false;
 	p->grant[p->count++] =
 	    (struct grant){ .cpu = cpu, .vcpu = vcpu, .reason = (uint16_t)why };
+	return true;
+}
+
+bool plan_bar(struct plan *p, uint16_t vm, const struct cpumask *cpus,
+	      enum reason why)
+{
+	unsigned i = 0;
+
+	while (i < p->bar_cnt && p->bar[i].vm != vm)
+		i++;
+	if (i >= BAR_MAX)
+		return false;
+	if (i == p->bar_cnt)
+		p->bar_cnt++;
+	p->bar[i] =
+	    (struct bar){ .vm = vm, .reason = (uint16_t)why, .cpus = *cpus };
 	return true;
 }

@@ -103,7 +103,8 @@ struct cpu_view {
 };
 
 struct node_view {
-	bool metered;		    /* the next two mean something */
+	bool metered;		    /* the next three mean something */
+	uint64_t since_ns;	    /* traffic is the average since then */
 	uint64_t mem_bytes_s;	    /* memory traffic of all that runs there */
 	uint64_t mem_max_bytes_s;   /* what it can bear; 0: not known */
 	uint8_t distance[NODE_MAX]; /* to other nodes, as ACPI SLIT: 10 = own */
@@ -208,7 +209,7 @@ struct policy_ops {
 };
 
 extern const struct policy_ops policy_none, policy_static, policy_simple,
-    policy_slo;
+    policy_slo, policy_ias, policy_numa;
 
 /* policy_table - Every policy there is, NULL-terminated. */
 extern const struct policy_ops *const policy_table[];
@@ -221,5 +222,10 @@ const char *policy_reason_name(unsigned reason);
 
 /* plan_add() - Append a grant. Return: false when the plan is full. */
 bool plan_add(struct plan *p, uint16_t cpu, uint16_t vcpu, enum reason why);
+
+/* plan_bar() - Bar @vm (VM_NONE: all best-effort VMs) from @cpus; replaces a
+ * bar of it in the same plan. Return: false when the plan is full. */
+bool plan_bar(struct plan *p, uint16_t vm, const struct cpumask *cpus,
+	      enum reason why);
 
 #endif

@@ -19,6 +19,7 @@
 #define CPUS  10
 #define VMS   5
 #define VCPUS 24
+#define NODES 3
 
 static struct snapshot snap;
 static struct owners table;
@@ -73,6 +74,32 @@ static void read_vm(struct input *in, struct vm_view *v)
 	v->hinted = flags & 0x80;
 	v->hint_wanted = number(in, 8);
 	v->hint_wait_ns = span_ns(in);
+	v->slo_permyriad = (uint16_t)(byte(in) << 8);
+	v->node = number(in, NODES);
+	v->mem_bytes_s = span_ns(in);
+	v->done += byte(in);
+	v->late += byte(in);
+}
+
+static void read_node(struct input *in, struct node_view *n)
+{
+	n->metered = byte(in) & 3;
+	n->since_ns = snap.now_ns - span_ns(in);
+	n->mem_bytes_s = span_ns(in);
+	n->mem_max_bytes_s = span_ns(in);
+	for (unsigned i = 0; i < NODES; i++)
+		n->distance[i] = (uint8_t)byte(in);
+}
+
+/* list_changed() - Any VMs, each once. */
+static void list_changed(struct input *in)
+{
+	unsigned which = byte(in);
+
+	snap.changed_cnt = 0;
+	for (uint16_t vm = 0; vm < snap.vm_cnt; vm++)
+		if (which >> vm & 1)
+			snap.changed[snap.changed_cnt++] = vm;
 }
 
 static void read_vcpu(struct input *in, struct vcpu_view *v)
@@ -110,9 +137,12 @@ static void change(struct input *in)
 			read_vm(in, &snap.vm[b % VMS]);
 		else if (b < 160)
 			read_vcpu(in, &snap.vcpu[b % VCPUS]);
-		else
+		else if (b < 240)
 			read_cpu(in, &snap.cpu[b % CPUS]);
+		else
+			read_node(in, &snap.node[b % NODES]);
 	}
+	list_changed(in);
 }
 
 static void start(struct input *in)
@@ -122,10 +152,12 @@ static void start(struct input *in)
 	memset(snap.vm, 0, VMS * sizeof(snap.vm[0]));
 	memset(snap.vcpu, 0, VCPUS * sizeof(snap.vcpu[0]));
 	memset(snap.cpu, 0, CPUS * sizeof(snap.cpu[0]));
+	memset(snap.node, 0, NODES * sizeof(snap.node[0]));
 	snap.now_ns = span_ns(in);
 	snap.vm_cnt = (uint16_t)(byte(in) % (VMS + 1));
 	snap.vcpu_cnt = (uint16_t)(byte(in) % (VCPUS + 1));
 	snap.cpu_cnt = (uint16_t)(byte(in) % (CPUS + 1));
+	snap.node_cnt = (uint16_t)(byte(in) % (NODES + 1));
 	for (unsigned i = 0; i < CPUS; i++)
 		snap.cpu[i].owner = VCPU_NONE;
 	owners_init(&table, &managed, &floor);
@@ -146,6 +178,12 @@ static void check_table(void)
 		if (cpumask_count(&table.vm[vm].own) !=
 		    owners_of_vm(&table, vm))
 			abort();
+	for (uint16_t vcpu = 0; vcpu < VMS * 5; vcpu++) {
+		struct cpumask m = owners_mask(&table, vcpu);
+
+		if (cpumask_empty(&m))
+			abort();
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,8 @@
-# Unit test of the host's topology; libnuma is wrapped, not linked
+# Unit tests of the host's topology and of nodes; libnuma is wrapped, not linked
 UNIT += topo
 UNIT_SRCS_topo := hostd/topo.c hostd/cpulist.c
-UNIT_LDFLAGS_topo := -Wl,--wrap=numa_available -Wl,--wrap=numa_node_of_cpu
+UNIT += node
+UNIT_SRCS_node := hostd/node.c
+UNIT_LDFLAGS_node := -Wl,--wrap=numa_available -Wl,--wrap=numa_node_of_cpu \
+	-Wl,--wrap=numa_max_node -Wl,--wrap=numa_distance \
+	-Wl,--wrap=numa_move_pages

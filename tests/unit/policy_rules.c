@@ -115,6 +115,41 @@ static const char *check_limits(void)
 	return NULL;
 }
 
+/* bar_leaves() - Is a managed cpu left to those @b is about? */
+static bool bar_leaves(const struct bar *b)
+{
+	bool any = false;
+
+	for (unsigned cpu = 0; cpu < snap->cpu_cnt; cpu++) {
+		if (snap->cpu[cpu].managed && !cpumask_has(&b->cpus, cpu))
+			return true;
+		any |= snap->cpu[cpu].managed;
+	}
+	return !any;
+}
+
+static const char *check_bars(const struct plan *p)
+{
+	if (p->bar_cnt > BAR_MAX)
+		return "bars are bounded";
+	for (unsigned i = 0; i < p->bar_cnt; i++) {
+		const struct bar *b = &p->bar[i];
+
+		for (unsigned j = 0; j < i; j++)
+			if (p->bar[j].vm == b->vm)
+				return "a VM stands in the bars once";
+		if (b->reason == REASON_NONE || b->reason >= REASON_NUM)
+			return "every bar has a reason";
+		if (b->vm != VM_NONE &&
+		    (b->vm >= snap->vm_cnt || !snap->vm[b->vm].present ||
+		     snap->vm[b->vm].class != VM_CLASS_BEST_EFFORT))
+			return "only best-effort VMs there are are barred";
+		if (!bar_leaves(b))
+			return "a bar leaves a cpu to ride on";
+	}
+	return NULL;
+}
+
 const char *rules_broken(const struct policy_ops *ops, const struct snapshot *s,
 			 const struct plan *p)
 {
@@ -122,7 +157,7 @@ const char *rules_broken(const struct policy_ops *ops, const struct snapshot *s,
 
 	snap = s;
 	if (ops == &policy_none)
-		return p->count ? "none plans nothing" : NULL;
+		return p->count || p->bar_cnt ? "none plans nothing" : NULL;
 	for (unsigned cpu = 0; cpu < s->cpu_cnt; cpu++)
 		owner[cpu] = s->cpu[cpu].owner;
 	rule = check_lines(p);
@@ -130,5 +165,7 @@ const char *rules_broken(const struct policy_ops *ops, const struct snapshot *s,
 		rule = check_owners();
 	if (!rule)
 		rule = check_limits();
+	if (!rule)
+		rule = check_bars(p);
 	return rule;
 }

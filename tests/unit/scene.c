@@ -10,11 +10,13 @@
 #include <cmocka.h>
 
 #include <linux/types.h>
+#include "cpulist.h"
 #include "hl/sensor.h"
 #include "policy/snapshot.h"
 #include "scene.h"
 
 #define US 1000ull
+#define MB 1000000ull
 
 static void cpus_add(struct snapshot *s, unsigned cnt)
 {
@@ -38,6 +40,8 @@ static void vm_add(struct snapshot *s, bool present, uint8_t class)
 			      .cpus_min = 1,
 			      .cpus_max = 8,
 			      .weight = 100,
+			      .node = NODE_NONE,
+			      .slo_permyriad = 9900,
 			      .first_vcpu = (uint16_t)(vm * SCENE_VCPUS) };
 	s->vcpu_cnt = (uint16_t)(s->vm_cnt * SCENE_VCPUS);
 }
@@ -78,9 +82,32 @@ static void vcpu_add(struct snapshot *s, int run, const char *word)
 		s->vm[vm].ready_ns = age_ns;
 }
 
+static void nodes_add(struct snapshot *s, unsigned cpus)
+{
+	for (unsigned i = 0; i < s->cpu_cnt; i++) {
+		s->cpu[i].node = (uint16_t)(i / cpus);
+		s->node_cnt = (uint16_t)(i / cpus + 1);
+	}
+	for (unsigned i = 0; i < s->node_cnt; i++)
+		for (unsigned j = 0; j < s->node_cnt; j++)
+			s->node[i].distance[j] = i == j ? 10 : 20;
+}
+
+static void load(struct snapshot *s, unsigned node, unsigned mb, unsigned max)
+{
+	struct node_view *n = &s->node[node];
+
+	if (node >= s->node_cnt)
+		s->node_cnt = (uint16_t)(node + 1);
+	n->metered = true;
+	n->since_ns = s->now_ns - 5000 * US;
+	n->mem_bytes_s = mb * MB;
+	n->mem_max_bytes_s = max * MB;
+}
+
 static bool cpu_word(struct snapshot *s, const char *word)
 {
-	unsigned a, b;
+	unsigned a, b, c;
 
 	if (sscanf(word, "cpus=%u", &a) == 1)
 		cpus_add(s, a);
@@ -91,8 +118,11 @@ static bool cpu_word(struct snapshot *s, const char *word)
 		for (unsigned i = 0; i < s->cpu_cnt; i++)
 			s->cpu[i].llc = (uint16_t)(i / a);
 	else if (sscanf(word, "node=%u", &a) == 1)
-		for (unsigned i = 0; i < s->cpu_cnt; i++)
-			s->cpu[i].node = (uint16_t)(i / a);
+		nodes_add(s, a);
+	else if (sscanf(word, "dist=%u:%u:%u", &a, &b, &c) == 3)
+		s->node[a].distance[b] = s->node[b].distance[a] = (uint8_t)c;
+	else if (sscanf(word, "load=%u:%u/%u", &a, &b, &c) == 3)
+		load(s, a, b, c);
 	else if (sscanf(word, "unmanaged=%u", &a) == 1)
 		s->cpu[a].managed = false;
 	else if (sscanf(word, "fresh=%u", &a) == 1)
@@ -134,6 +164,12 @@ static bool vm_word(struct snapshot *s, const char *word)
 		v->slo_ns = a * US;
 	else if (sscanf(word, "delay=%u", &a) == 1)
 		v->delay_ns = a * US;
+	else if (sscanf(word, "at=%u", &a) == 1)
+		v->node = (uint16_t)a;
+	else if (sscanf(word, "mem=%u", &a) == 1)
+		v->mem_bytes_s = a * MB;
+	else if (sscanf(word, "late=%u/%u", &a, &b) == 2)
+		v->late = a, v->done = b;
 	else if (sscanf(word, "agent=%u:%u", &a, &b) == 2)
 		hint(v, a, b);
 	else
@@ -189,6 +225,19 @@ void scene_build(struct snapshot *s, const char *text)
 	show_all(s);
 }
 
+/* bar_text() - Return: its length. */
+static int bar_text(const struct bar *b, char *text, size_t size)
+{
+	const char *why = policy_reason_name(b->reason);
+	char cpus[200];
+
+	if (!*cpulist_format(&b->cpus, cpus, sizeof(cpus)))
+		strcpy(cpus, "-");
+	if (b->vm == VM_NONE)
+		return snprintf(text, size, " bar*:%s:%s", cpus, why);
+	return snprintf(text, size, " bar%u:%s:%s", b->vm, cpus, why);
+}
+
 const char *scene_plan(const struct plan *p)
 {
 	static char text[16384];
@@ -207,7 +256,10 @@ const char *scene_plan(const struct plan *p)
 			len += snprintf(text + len, left, "%s%u>%u:%s",
 					i ? " " : "", g->cpu, g->vcpu, why);
 	}
-	return text;
+	for (unsigned i = 0; i < p->bar_cnt; i++)
+		len += bar_text(&p->bar[i], text + len,
+				sizeof(text) - (size_t)len);
+	return *text == ' ' ? text + 1 : text;
 }
 
 const char *scene_decide(const struct policy_ops *ops, void *state,

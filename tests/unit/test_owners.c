@@ -68,7 +68,7 @@ static unsigned apply(const struct line *line, unsigned cnt)
 {
 	static struct plan p;
 
-	p.count = 0;
+	p.count = p.bar_cnt = 0;
 	for (unsigned i = 0; i < cnt; i++)
 		p.grant[p.count++] =
 		    (struct grant){ .cpu = line[i].cpu, .vcpu = line[i].vcpu };
@@ -361,6 +361,165 @@ static void test_vm_set(void **unused)
 	}
 }
 
+/* --- bars ---------------------------------------------------------------- */
+
+struct bar_line {
+	uint16_t vm;
+	uint64_t cpus;
+};
+
+#define ALL	  VM_NONE
+#define BAR_LINES 4
+
+/* Slot 3 is a best-effort VM with vcpus 20-21. */
+static const struct {
+	const char *what;
+	struct bar_line first[BAR_LINES]; /* a plan before; no cpus and slot 0
+					     ends */
+	struct bar_line line[BAR_LINES];
+	unsigned refused;
+	uint64_t mask[2]; /* of the vcpus of slots 2 and 3 */
+	unsigned told;	  /* vcpus reported */
+} bar_row[] = {
+	{ .what = "one VM, off one cpu",
+	  .line = { { 2, 0x4 } },
+	  .mask = { 0x1a, 0x1e },
+	  .told = 2 },
+	{ .what = "all, off one cpu",
+	  .line = { { ALL, 0x4 } },
+	  .mask = { 0x1a, 0x1a },
+	  .told = 4 },
+	{ .what = "what is said of all and of one adds up",
+	  .first = { { ALL, 0x4 } },
+	  .line = { { 2, 0x8 } },
+	  .mask = { 0x12, 0x1a },
+	  .told = 2 },
+	{ .what = "in one plan, each vcpu reported once",
+	  .line = { { 2, 0x8 }, { ALL, 0x4 } },
+	  .mask = { 0x12, 0x1a },
+	  .told = 4 },
+	{ .what = "barred twice, once is lifted: still barred",
+	  .first = { { ALL, 0x4 }, { 2, 0x4 } },
+	  .line = { { ALL, 0 } },
+	  .mask = { 0x1a, 0x1e },
+	  .told = 2 },
+	{ .what = "a later bar replaces the earlier one",
+	  .first = { { 2, 0x6 } },
+	  .line = { { 2, 0x8 } },
+	  .mask = { 0x16, 0x1e },
+	  .told = 2 },
+	{ .what = "lifted",
+	  .first = { { 2, 0x6 }, { ALL, 0x10 } },
+	  .line = { { 2, 0 }, { ALL, 0 } },
+	  .mask = { 0x1e, 0x1e },
+	  .told = 4 },
+	{ .what = "the same again is nothing new",
+	  .first = { { 2, 0x6 } },
+	  .line = { { 2, 0x6 } },
+	  .mask = { 0x18, 0x1e } },
+	{ .what = "off every cpu: the floor",
+	  .line = { { 2, 0x1e } },
+	  .mask = { 0x1, 0x1e },
+	  .told = 2 },
+	{ .what = "off every cpu by both: the floor",
+	  .first = { { 2, 0x6 } },
+	  .line = { { ALL, ~0ull } },
+	  .mask = { 0x1, 0x1 },
+	  .told = 4 },
+	{ .what = "off cpus it could not use anyway",
+	  .line = { { 2, 0xffe1 } },
+	  .mask = { 0x1e, 0x1e } },
+	{ .what = "refused: latency-critical, not there, no such slot",
+	  .line = { { 1, 0x2 }, { 7, 0x2 }, { VM_MAX, 0x2 } },
+	  .refused = 3,
+	  .mask = { 0x1e, 0x1e } },
+	{ .what = "refused: the same VM twice; the first line holds",
+	  .line = { { 2, 0x2 }, { 2, 0x4 }, { ALL, 0x8 }, { ALL, 0x10 } },
+	  .refused = 2,
+	  .mask = { 0x14, 0x16 },
+	  .told = 4 },
+};
+
+static unsigned apply_bars(const struct bar_line *line)
+{
+	static struct plan p;
+
+	p.count = p.bar_cnt = 0;
+	for (unsigned i = 0; i < BAR_LINES; i++)
+		if (line[i].vm || line[i].cpus)
+			p.bar[p.bar_cnt++] =
+			    (struct bar){ .vm = line[i].vm,
+					  .cpus = mask_of(line[i].cpus) };
+	return owners_apply(&table, &snap, &p, &changed);
+}
+
+static void test_bars(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof(bar_row) / sizeof(bar_row[0]); i++) {
+		const char *what = bar_row[i].what;
+		unsigned refused;
+
+		set_up();
+		add_vm(3, BE, 20, 2, 4);
+		assert_int_equal(apply_bars(bar_row[i].first), 0);
+		refused = apply_bars(bar_row[i].line);
+		if (refused != bar_row[i].refused)
+			fail_msg("%s: %u refused", what, refused);
+		for (uint16_t v = 0; v < 2; v++)
+			if (owners_mask(&table, 17).word[0] !=
+				bar_row[i].mask[0] ||
+			    owners_mask(&table, 20 + v).word[0] !=
+				bar_row[i].mask[1])
+				fail_msg("%s: wrong mask", what);
+		if (changed.count != bar_row[i].told)
+			fail_msg("%s: %u vcpus reported", what, changed.count);
+		/* no bar is about them */
+		assert_int_equal(owners_mask(&table, 0).word[0], 0x1);
+	}
+}
+
+/* How long a bar stands. */
+static void test_bars_end(void **unused)
+{
+	struct cpumask managed = mask_of(0x7c), floor = mask_of(0x1);
+	const struct bar_line bars[BAR_LINES] = { { 2, 0x4 }, { ALL, 0x8 } };
+
+	(void)unused;
+	set_up();
+	assert_int_equal(apply_bars(bars), 0);
+	/* other cpus are managed: it stands */
+	owners_set(&table, &managed, &floor);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x70);
+	assert_int_equal(owners_barred(&table, 2).word[0], 0xc);
+	assert_int_equal(owners_barred(&table, 0).word[0], 0);
+	assert_int_equal(owners_barred(&table, VM_NONE).word[0], 0);
+	/* the VM is another one: what all are barred from stands */
+	owners_vm_del(&table, 2);
+	assert_int_equal(owners_vm_set(&table, 2, BE, 16, 2), 0);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x74);
+	/* another policy */
+	owners_bars_clear(&table);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x7c);
+	/* nobody acts any more */
+	assert_int_equal(apply_bars(bars), 0);
+	owners_clear(&table);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x7c);
+}
+
+/* More lines than a plan has are not read. */
+static void test_bars_bounded(void **unused)
+{
+	static struct plan p;
+
+	(void)unused;
+	set_up();
+	for (unsigned i = 0; i < BAR_MAX; i++)
+		p.bar[i] = (struct bar){ .vm = 1 };
+	p.bar_cnt = BAR_MAX + 9;
+	assert_int_equal(owners_apply(&table, &snap, &p, &changed), BAR_MAX);
+}
+
 /* The obvious model: owner per cpu, everything else counted afresh. */
 static uint16_t model[CPU_MAX];
 
@@ -473,6 +632,9 @@ int main(void)
 		cmocka_unit_test(test_cpus_change),
 		cmocka_unit_test(test_vms_come_and_go),
 		cmocka_unit_test(test_vm_set),
+		cmocka_unit_test(test_bars),
+		cmocka_unit_test(test_bars_end),
+		cmocka_unit_test(test_bars_bounded),
 		cmocka_unit_test(test_against_model),
 	};
 

@@ -228,7 +228,7 @@ static void decide(void)
 	static struct owners_changed changed;
 	static struct plan p;
 
-	p.count = 0;
+	p.count = p.bar_cnt = 0;
 	see(&snap);
 	see(&blind);
 	policy_slo.decide(state, sensor ? &snap : &blind, &p);

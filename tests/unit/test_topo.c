@@ -2,7 +2,7 @@
 /*
  * test_topo.c - hosts of many shapes, as trees of files, against topo_read()
  *
- * A host is a table of files and what they say. libnuma is replaced by a
+ * A host is a table of files and what they say. node.c is replaced by a
  * formula, so that no row depends on the machine the test runs on.
  */
 #include <errno.h>
@@ -18,22 +18,25 @@
 
 #include <cmocka.h>
 
+#include "hostd/node.h"
 #include "hostd/topo.h"
 
-/* --- libnuma's stand-in --------------------------------------------------- */
-static int cpus_per_node; /* 0: no NUMA here; -1: cpus unknown to it */
+/* --- node.c's stand-in ---------------------------------------------------- */
+static int cpus_per_node; /* 0: no NUMA here */
 
-int __wrap_numa_available(void);
-int __wrap_numa_node_of_cpu(int cpu);
-
-int __wrap_numa_available(void)
+unsigned node_cnt(void)
 {
-	return cpus_per_node ? 0 : -1;
+	return cpus_per_node ? 2 : 1;
 }
 
-int __wrap_numa_node_of_cpu(int cpu)
+uint16_t node_of_cpu(unsigned cpu)
 {
-	return cpus_per_node > 0 ? cpu / cpus_per_node : -1;
+	return cpus_per_node ? (uint16_t)(cpu / (unsigned)cpus_per_node) : 0;
+}
+
+uint8_t node_distance(unsigned from, unsigned to)
+{
+	return (uint8_t)(10 + 2 * from + 3 * to);
 }
 
 /* --- trees of files ------------------------------------------------------- */
@@ -226,6 +229,15 @@ static const struct host hosts[] = {
 	{ "no list", "all", 0, { { 0, NULL, NULL } }, -EINVAL, 0, { { 0 } } },
 };
 
+static void check_nodes(const struct topo *t, const struct host *h)
+{
+	assert_int_equal(t->cpu_cnt, h->cpu_cnt);
+	assert_int_equal(t->node_cnt, h->cpus_per_node ? 2 : 1);
+	for (unsigned i = 0; i < t->node_cnt; i++)
+		for (unsigned j = 0; j < t->node_cnt; j++)
+			assert_int_equal(t->distance[i][j], 10 + 2 * i + 3 * j);
+}
+
 static void check_host(const struct host *h)
 {
 	static struct topo t;
@@ -248,7 +260,7 @@ static void check_host(const struct host *h)
 		assert_int_equal(t.cpu[cpu].node, h->cpu[cpu].node);
 	}
 	if (!h->err)
-		assert_int_equal(t.cpu_cnt, h->cpu_cnt);
+		check_nodes(&t, h);
 	clear_tree();
 }
 

@@ -1,9 +1,9 @@
 # decisions explained, recorded
 UNIT += because
-UNIT_SRCS_because := $(wildcard hostd/policy/*.c) tests/unit/scene.c
+UNIT_SRCS_because := $(wildcard hostd/policy/*.c) $(SCENE_SRCS)
 UNIT += why
 UNIT_SRCS_why := hostd/why.c hostd/why_row.c hostd/stat.c hostd/name.c \
-	$(wildcard hostd/policy/*.c) tests/unit/scene.c
+	$(wildcard hostd/policy/*.c) $(SCENE_SRCS)
 UNIT += record
 UNIT_SRCS_record := hostd/record_feed.c tests/sim/replay_read.c \
 	$(wildcard hostd/policy/*.c)

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * policy_numa.c - slo, with each VM's cpus near its memory
+ *
+ * The idea. A cpu on another node than a VM's memory waits longer for each line
+ * that is not in its caches, half as long again and more; slo takes that for a
+ * VM that needs more cpus, and gives it more. So look for a cpu on the VM's own
+ * node first, spill to the next one by distance when there is none, and go home
+ * when one is free again (home.h). Where a VM's memory is, hostd finds out
+ * (hostd/node.h); a VM whose memory is all over the place has no home and is
+ * served as slo does, near its other cpus.
+ *
+ * Guarantees come first all the same, and cpus in trouble's name are taken from
+ * whoever can spare one, wherever that is: a far cpu now is better than none.
+ */
+#include "home.h"
+#include "policy_slo.h"
+
+struct numa_state {
+	struct slo_state slo;
+	struct home_state home;
+};
+
+static void numa_decide(void *state, const struct snapshot *s, struct plan *p)
+{
+	struct numa_state *st = state;
+	struct pick k;
+
+	pick_begin(&k, s, p);
+	slo_pass(&st->slo, &k);
+	home_pass(&st->home, &k);
+	pick_end(&k);
+}
+
+const struct policy_ops policy_numa = {
+	.name = "numa",
+	.about = "slo, and each VM's cpus near its memory",
+	.tells_agents = true,
+	.state_bytes = sizeof(struct numa_state),
+	.decide = numa_decide,
+};
