@@ -261,9 +261,15 @@ static bool same_plan(const struct plan *a, const struct plan *b)
 				a->grant[i].vcpu == b->grant[j].vcpu &&
 				a->grant[i].reason == b->grant[j].reason &&
 				a->grant[i].saw_ns == b->grant[j].saw_ns;
-	return a->count == b->count && same == a->count &&
-	       a->bar_cnt == b->bar_cnt &&
-	       !memcmp(a->bar, b->bar, a->bar_cnt * sizeof(a->bar[0]));
+	if (a->count != b->count || same != a->count ||
+	    a->bar_cnt != b->bar_cnt)
+		return false;
+	for (unsigned i = 0; i < a->bar_cnt; i++)
+		if (a->bar[i].vm != b->bar[i].vm ||
+		    a->bar[i].reason != b->bar[i].reason ||
+		    !cpumask_equal(&a->bar[i].cpus, &b->bar[i].cpus))
+			return false;
+	return true;
 }
 
 static void walk(const struct policy_ops *ops, unsigned seed)
@@ -272,7 +278,7 @@ static void walk(const struct policy_ops *ops, unsigned seed)
 	static struct owners_changed changed;
 	void *state[3];
 	const char *rule;
-	unsigned moves = 0, listed = 0, bars = 0;
+	unsigned moves = 0, bars = 0, listed = 0;
 
 	for (unsigned i = 0; i < 3; i++)
 		state[i] = calloc(1, ops->state_bytes + 1);
@@ -285,17 +291,18 @@ static void walk(const struct policy_ops *ops, unsigned seed)
 		ops->decide(state[0], &snap, &p);
 		if (below(2))
 			ops->decide(state[2], &snap, &other);
-		if (ops != &policy_ias) /* its stages read what is listed */
-			list_changed();
+		list_changed();
 		listed += snap.changed_cnt;
 		ops->decide(state[1], &snap, &again);
 		rule = rules_broken(ops, &snap, &p);
 		if (rule)
 			fail_msg("%s, step %u: %s", ops->name, i, rule);
-		if (!same_plan(&p, &again))
+		/* ias ends its windows when it looks */
+		if (ops != &policy_ias && !same_plan(&p, &again))
 			fail_msg("%s, step %u: not the same when shown "
-				 "what changed",
-				 ops->name, i);
+				 "what changed (%u %u, %u %u)",
+				 ops->name, i, p.count, again.count, p.bar_cnt,
+				 again.bar_cnt);
 		if (owners_apply(&table, &snap, &p, &changed))
 			fail_msg("%s, step %u: line refused", ops->name, i);
 		moves += p.count;
@@ -304,8 +311,7 @@ static void walk(const struct policy_ops *ops, unsigned seed)
 	if (ops == &policy_ias)
 		assert_true(bars > STEPS / 100);
 	assert_true(ops == &policy_none || moves > STEPS / 100);
-	if (ops != &policy_ias)
-		assert_in_range(listed, STEPS, STEPS * VMS * 9 / 10);
+	assert_in_range(listed, STEPS, STEPS * VMS * 9 / 10);
 	for (unsigned i = 0; i < 3; i++)
 		free(state[i]);
 }
