@@ -17,6 +17,7 @@
 
 #include "hl/agent.h"
 #include "hl/bounds.h"
+#include "hl/dirty.h"
 
 struct agent_board {
 	/* poll thread */
@@ -25,8 +26,11 @@ struct agent_board {
 	/* agents thread and, under its lock, the control thread */
 	uint64_t hint[VM_MAX];	     /* see board_hint_put(); atomic */
 	uint16_t runnable[VCPU_MAX]; /* atomic */
-	unsigned watched;	     /* VMs with a channel; atomic */
-	int kick_fd;		     /* eventfd; constant */
+	/* which VMs' hints are new; taken by the poll thread */
+	struct dirty_word dirty[DIRTY_WORDS(VM_MAX)];
+	unsigned long long dirty_top[DIRTY_TOPS(VM_MAX)];
+	unsigned watched; /* VMs with a channel; atomic */
+	int kick_fd;	  /* eventfd; constant */
 	/* both */
 	bool rung; /* a kick is on its way; atomic */
 };
@@ -83,7 +87,8 @@ static inline uint64_t board_word(const struct agent_board *b, uint16_t vcpu)
 	return __atomic_load_n(&b->grant[vcpu], __ATOMIC_ACQUIRE);
 }
 
-/* board_hint_put() - One word a VM: valid, wanted, wait. Agents thread. */
+/* board_hint_put() - One word a VM: valid, wanted, wait; after what is runnable
+ * on its vcpus. Agents thread. */
 static inline void board_hint_put(struct agent_board *b, uint16_t vm,
 				  const struct board_hint *h)
 {
@@ -91,6 +96,8 @@ static inline void board_hint_put(struct agent_board *b, uint16_t vm,
 	    (uint64_t)h->valid << 48 | (uint64_t)h->wanted << 32 | h->wait_us;
 
 	__atomic_store_n(&b->hint[vm], h->valid ? word : 0, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before it is marked */
+	dirty_mark(b->dirty, b->dirty_top, vm);
 }
 
 /* board_hint() - What @vm's agent says; all 0 when none is heard. Any thread.

@@ -219,10 +219,10 @@ static void put_hint(const struct peer_room *r, struct peer *p)
 	if (!s->hint_new)
 		return;
 	p->session.hint_new = false;
-	board_hint_put(r->board, p->vm, &h);
 	for (unsigned i = 0; i < p->conf.vcpu_cnt; i++)
 		board_runnable_put(r->board, (uint16_t)(p->conf.first_vcpu + i),
 				   i < s->vcpu_cnt ? s->runnable[i] : 0);
+	board_hint_put(r->board, p->vm, &h);
 	if (h.wanted > was.wanted || h.wait_us > was.wait_us)
 		r->wake(r->wake_arg);
 }
@@ -355,10 +355,10 @@ static void clear_board(const struct peer_room *r, const struct peer *p)
 {
 	const struct board_hint none = { .valid = false };
 
-	board_hint_put(r->board, p->vm, &none);
 	for (unsigned i = 0; i < p->conf.vcpu_cnt; i++)
 		board_runnable_put(r->board, (uint16_t)(p->conf.first_vcpu + i),
 				   0);
+	board_hint_put(r->board, p->vm, &none);
 }
 
 /* End the connection in good order; it may be made again at once. */

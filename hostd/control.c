@@ -104,6 +104,7 @@ static void add_loop(tel *d, const struct stat_all *s)
 	add_num(d, "sleeps", s->sleeps);
 	add_num(d, "pass_max_ns", s->pass_max_ns);
 	add_num(d, "decisions", s->decisions);
+	add_num(d, "looks_put_off", s->looks_put_off);
 	add_num(d, "decide_max_ns", s->decide_max_ns);
 	add_num(d, "grants_refused", s->grants_refused);
 	add_num(d, "moves_asked", s->moves_asked);

@@ -376,6 +376,7 @@ int show_info(struct ctl *c, const char *arg)
 		{ "longest pass", "pass_max_ns", TIME },
 		{ "sleeps", "sleeps", COUNT },
 		{ "decisions", "decisions", COUNT },
+		{ "looks put off", "looks_put_off", COUNT },
 		{ "longest decision", "decide_max_ns", TIME },
 		{ "grants refused", "grants_refused", COUNT },
 		{ "moves asked", "moves_asked", COUNT },

@@ -47,6 +47,7 @@ struct loop {
 	struct mbox inbox, outbox;
 	struct port_list ports;
 	struct owners owners;
+	struct sense sense;
 	struct snapshot snap;
 	bool stale; /* what is derived in it, until the end of mail() */
 	struct plan plan;
@@ -156,10 +157,19 @@ static void want_vm(struct loop *l, uint16_t slot)
 			want(l, (uint16_t)(vm->first_vcpu + i));
 }
 
+static uint16_t vm_of(const struct loop *l, uint16_t vcpu)
+{
+	return vcpu == VCPU_NONE ? VM_NONE : l->snap.vcpu[vcpu].vm;
+}
+
 /* The policy reads who owns what from the snapshot: copy it there. While what
  * is derived there is stale, only the owner; the rest follows (mail()). */
 static void show_owner(struct loop *l, uint16_t cpu, uint16_t owner)
 {
+	if (vm_of(l, l->snap.cpu[cpu].owner) != VM_NONE)
+		sense_share(&l->sense, &l->snap, l->snap.cpu[cpu].owner);
+	if (vm_of(l, owner) != VM_NONE)
+		sense_share(&l->sense, &l->snap, owner);
 	if (!l->stale) {
 		snapshot_own(&l->snap, cpu, owner);
 		return;
@@ -210,11 +220,6 @@ static void show_owners(struct loop *l)
 	board_kick(l->conf.board);
 }
 
-static uint16_t vm_of(const struct loop *l, uint16_t vcpu)
-{
-	return vcpu == VCPU_NONE ? VM_NONE : l->snap.vcpu[vcpu].vm;
-}
-
 static void act_on(struct loop *l)
 {
 	static uint16_t before[CPU_MAX];
@@ -261,8 +266,7 @@ static unsigned policy_index(const struct policy_ops *ops)
 static void decide(struct loop *l, uint64_t now_ns)
 {
 	l->decide_ns = now_ns + l->set.interval_ns;
-	sense_snapshot(&l->snap, l->conf.sw, &l->ports, l->conf.bpf,
-		       l->conf.board, now_ns);
+	sense_snapshot(&l->sense, &l->snap, now_ns);
 	l->plan.count = l->plan.bar_cnt = 0;
 	if (l->set.act)
 		l->set.policy->decide(l->state[policy_index(l->set.policy)],
@@ -301,6 +305,7 @@ static void take_settings(struct loop *l, const struct settings *set)
 			actuate_forget(l->conf.actuate, (uint16_t)i);
 	}
 	show_owners(l);
+	snapshot_mark_all(&l->snap);
 	for (unsigned i = 0; i < l->snap.vm_cnt; i++)
 		if (l->snap.vm[i].present)
 			want_vm(l, (uint16_t)i);
@@ -316,6 +321,7 @@ static void set_vcpu(struct loop *l, const struct msg *m)
 	struct vcpu_view *v = &l->snap.vcpu[m->vcpu.slot];
 
 	l->stale = true;
+	sense_vcpu_renew(&l->sense, &l->snap, m->vcpu.slot);
 	memset(v, 0, sizeof(*v));
 	v->vm = m->vcpu.tid ? m->vcpu.vm : VM_NONE;
 	v->cpu = CPU_NONE;
@@ -337,6 +343,7 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 		publish_vm_reset(slot);
 	*vm = *view;
 	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
+	sense_vm_renew(&l->sense, &l->snap, slot);
 	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
 		      view->vcpu_cnt);
 	show_owners(l);
@@ -361,11 +368,13 @@ static void del_vm(struct loop *l, uint16_t slot)
 	for (unsigned i = 0; i < vm->vcpu_cnt; i++) {
 		uint16_t vcpu = (uint16_t)(vm->first_vcpu + i);
 
+		sense_vcpu_renew(&l->sense, &l->snap, vcpu);
 		l->snap.vcpu[vcpu].vm = VM_NONE;
 		actuate_vcpu(l->conf.actuate, vcpu, VM_NONE, 0, 0, 0);
 	}
 	memset(vm, 0, sizeof(*vm));
 	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
+	sense_vm_renew(&l->sense, &l->snap, slot);
 }
 
 static void del_port(struct loop *l, struct port *p)
@@ -373,6 +382,8 @@ static void del_port(struct loop *l, struct port *p)
 	for (unsigned i = 0; i < l->ports.count; i++) {
 		if (l->ports.port[i] != p)
 			continue;
+		if (p->vm != VM_NONE)
+			sense_port_del(&l->sense, &l->snap, p);
 		sw_del(l->conf.sw, p);
 		l->ports.port[i] = l->ports.port[--l->ports.count];
 		return;
@@ -388,8 +399,10 @@ static void add_port(struct loop *l, struct port *p)
 		return;
 	}
 	l->ports.port[l->ports.count++] = p;
-	if (p->vm != VM_NONE)
-		sense_slo_set(&l->snap, p->vm, l->conf.sw, &l->ports);
+	if (p->vm == VM_NONE)
+		return;
+	sense_port_add(&l->sense, p);
+	sense_slo_set(&l->snap, p->vm, l->conf.sw, &l->ports);
 }
 
 static void handle(struct loop *l, struct msg *m)
@@ -485,6 +498,7 @@ static void pass(struct loop *l)
 	actuate_flush(l->conf.actuate, now_ns);
 	if (now_ns >= l->publish_ns) {
 		l->publish_ns = now_ns + PUBLISH_NS;
+		sense_shares(&l->sense, &l->snap);
 		publish(&l->snap, &l->ports);
 	}
 	note_max(&stat_hostd.pass_max_ns, clock_now_ns() - now_ns);
@@ -511,6 +525,9 @@ static void loop_init(struct loop *l)
 {
 	const struct topo *t = l->conf.topo;
 
+	sense_init(&l->sense, l->conf.sw,
+		   l->conf.bpf ? sense_bpf_page(l->conf.bpf) : NULL,
+		   l->conf.board);
 	owners_init(&l->owners, &l->conf.settings.managed,
 		    &l->conf.settings.floor);
 	l->snap.cpu_cnt = t->cpu_cnt;

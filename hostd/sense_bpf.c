@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sense_bpf.c - loads the vcpu sensor, says what it watches, reads its slots
+ * sense_bpf.c - loads the vcpu sensor, says what it watches
  *
  * The kernel side, and who may write a slot when, is told in
  * ksched/bpf/vcpu.bpf.c and hl/sensor.h. The control thread opens, watches and
- * unwatches; the poll thread reads, from memory alone.
+ * unwatches; the poll thread reads, from memory alone (sensor_page.h).
  *
  * A watch begins. Events alone do not tell how a thread is when its watch
  * begins, and a vcpu that spins alone on a cpu may not switch for minutes. So:
@@ -38,15 +38,14 @@
 #include "hl/clock.h"
 #include "ksched/bpf/vcpu.skel.h"
 
-#define READ_TRIES   3
 #define SEED_TRIES   8
 #define PID_NS_FIRST 0xeffffffcu /* inode of the first one, linux/proc_ns.h */
 
 struct sense_bpf {
 	struct vcpu_bpf *skel;
-	struct sensor_slot *slot; /* [VCPU_MAX], mapped from the kernel */
-	int watched_fd;		  /* the map tid -> slot */
-	uint32_t tid[VCPU_MAX];	  /* what each slot was told; 0: nothing */
+	struct sensor_page page; /* mapped from the kernel */
+	int watched_fd;		 /* the map tid -> slot */
+	uint32_t tid[VCPU_MAX];	 /* what each slot was told; 0: nothing */
 };
 
 /* --- start-up --------------------------------------------------------- */
@@ -145,7 +144,9 @@ int sense_bpf_open(struct sense_bpf **out, char *why, size_t size)
 		sense_bpf_close(s);
 		return err;
 	}
-	s->slot = s->skel->bss->slot;
+	s->page = (struct sensor_page){ .slot = s->skel->bss->slot,
+					.word = s->skel->bss->dirty,
+					.top = s->skel->bss->dirty_top };
 	s->watched_fd = bpf_map__fd(s->skel->maps.watched);
 	*out = s;
 	return 0;
@@ -177,15 +178,23 @@ static void slot_take(struct sensor_slot *slot)
 		sched_yield();
 }
 
-/* slot_put() - Return: the seq the slot now has. */
-static uint32_t slot_put(struct sensor_slot *slot)
+/* slot_put() - Done; the poll thread is to look. Return: its seq now. */
+static uint32_t slot_put(const struct sensor_page *p, uint16_t vcpu)
 {
-	return __atomic_add_fetch(&slot->seq, 1, __ATOMIC_SEQ_CST);
+	uint32_t seq =
+	    __atomic_add_fetch(&p->slot[vcpu].seq, 1, __ATOMIC_SEQ_CST);
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	dirty_mark(p->word, p->top, vcpu);
+	return seq;
 }
 
 /* slot_begin() - A clean slot for @tid (0: for nobody). Return: its seq. */
-static uint32_t slot_begin(struct sensor_slot *slot, uint32_t tid)
+static uint32_t slot_begin(const struct sensor_page *p, uint16_t vcpu,
+			   uint32_t tid)
 {
+	struct sensor_slot *slot = &p->slot[vcpu];
+
 	slot_take(slot);
 	slot->state = VCPU_RUN_UNKNOWN;
 	slot->since_ns = 0;
@@ -194,7 +203,7 @@ static uint32_t slot_begin(struct sensor_slot *slot, uint32_t tid)
 	slot->runs = 0;
 	slot->cpu = 0;
 	slot->tid = tid;
-	return slot_put(slot);
+	return slot_put(p, vcpu);
 }
 
 /*
@@ -238,8 +247,11 @@ static int thread_now(uint32_t tid, enum vcpu_run *state, uint32_t *cpu)
  *
  * Return: 0, or -errno when the thread cannot be looked at.
  */
-static int slot_seed(struct sensor_slot *slot, uint32_t tid, uint32_t seq)
+static int slot_seed(const struct sensor_page *p, uint16_t vcpu, uint32_t tid,
+		     uint32_t seq)
 {
+	struct sensor_slot *slot = &p->slot[vcpu];
+
 	for (int i = 0; i < SEED_TRIES; i++) {
 		uint64_t missed =
 		    __atomic_load_n(&slot->missed, __ATOMIC_SEQ_CST);
@@ -255,7 +267,7 @@ static int slot_seed(struct sensor_slot *slot, uint32_t tid, uint32_t seq)
 		slot->since_ns = clock_now_ns();
 		slot->cpu = cpu;
 		slot->runs = state == VCPU_RUN_RUNNING;
-		seq = slot_put(slot);
+		seq = slot_put(p, vcpu);
 		if (__atomic_load_n(&slot->missed, __ATOMIC_SEQ_CST) == missed)
 			return 0;
 	}
@@ -266,21 +278,19 @@ static int slot_seed(struct sensor_slot *slot, uint32_t tid, uint32_t seq)
 int sense_bpf_watch(struct sense_bpf *s, uint16_t vcpu, pid_t tid)
 {
 	uint32_t key = (uint32_t)tid, index = vcpu, seq;
-	struct sensor_slot *slot;
 	int err;
 
 	if (vcpu >= VCPU_MAX || tid <= 0)
 		return -EINVAL;
 	sense_bpf_unwatch(s, vcpu);
-	slot = &s->slot[vcpu];
-	seq = slot_begin(slot, key);
+	seq = slot_begin(&s->page, vcpu, key);
 	if (bpf_map_update_elem(s->watched_fd, &key, &index, BPF_NOEXIST)) {
 		err = -errno; /* -EEXIST: another slot watches it */
-		slot_begin(slot, 0);
+		slot_begin(&s->page, vcpu, 0);
 		return err;
 	}
 	s->tid[vcpu] = key;
-	err = slot_seed(slot, key, seq);
+	err = slot_seed(&s->page, vcpu, key, seq);
 	if (err)
 		sense_bpf_unwatch(s, vcpu);
 	return err;
@@ -296,38 +306,13 @@ void sense_bpf_unwatch(struct sense_bpf *s, uint16_t vcpu)
 	if (!bpf_map_lookup_elem(s->watched_fd, &s->tid[vcpu], &index) &&
 	    index == vcpu)
 		bpf_map_delete_elem(s->watched_fd, &s->tid[vcpu]);
-	slot_begin(&s->slot[vcpu], 0);
+	slot_begin(&s->page, vcpu, 0);
 	s->tid[vcpu] = 0;
 }
 
-/* --- reading a slot: poll thread -------------------------------------- */
+/* --- reading: sensor_page.h ------------------------------------------- */
 
-#define COPY(field)                                                            \
-	(out->field = __atomic_load_n(&slot->field, __ATOMIC_RELAXED))
-
-bool sense_bpf_read(const struct sense_bpf *s, uint16_t vcpu,
-		    struct sensor_slot *out)
+const struct sensor_page *sense_bpf_page(const struct sense_bpf *s)
 {
-	const struct sensor_slot *slot;
-
-	if (vcpu >= VCPU_MAX)
-		return false;
-	slot = &s->slot[vcpu];
-	for (int i = 0; i < READ_TRIES; i++) {
-		out->seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
-		if (out->seq & 1)
-			continue;
-		COPY(state);
-		COPY(since_ns);
-		COPY(ran_ns);
-		COPY(waited_ns);
-		COPY(runs);
-		COPY(cpu);
-		COPY(tid);
-		COPY(missed);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == out->seq)
-			return out->tid;
-	}
-	return false;
+	return &s->page;
 }

@@ -5,12 +5,11 @@
 #ifndef HOSTD_SENSE_BPF_H
 #define HOSTD_SENSE_BPF_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "hl/sensor.h"
+#include "sensor_page.h"
 
 struct sense_bpf;
 
@@ -42,15 +41,7 @@ int sense_bpf_watch(struct sense_bpf *s, uint16_t vcpu, pid_t tid);
  * do for a slot that watches none. */
 void sense_bpf_unwatch(struct sense_bpf *s, uint16_t vcpu);
 
-/*
- * sense_bpf_read() - A consistent copy of a slot. Poll thread, no system call.
- * @out: undefined when false is returned. `ran_ns` and `waited_ns` are sums of
- *	 finished stretches: the one since `since_ns` is not in them.
- *
- * Return: false when the slot was being written (keep the former values) or
- * watches nothing: never told to, or its thread has ended.
- */
-bool sense_bpf_read(const struct sense_bpf *s, uint16_t vcpu,
-		    struct sensor_slot *out);
+/* sense_bpf_page() - Where to read what it sees; lives as long as @s. */
+const struct sensor_page *sense_bpf_page(const struct sense_bpf *s);
 
 #endif

@@ -94,6 +94,7 @@ struct stat_all {
 	uint64_t reloads, reloads_refused; /* (control) */
 	uint64_t vms_refused; /* (control) tables full, sockets refused */
 	uint64_t passes, passes_busy, sleeps, decisions;
+	uint64_t looks_put_off; /* more was new than one decision looks at */
 	uint64_t pass_max_ns, decide_max_ns;
 	uint64_t moves_asked, moves_done, moves_failed, moves_full;
 	uint64_t grants_refused; /* plan lines that broke a rule */

@@ -9,7 +9,8 @@ BPF_CFLAGS += -Wall -Wextra -Wno-unused-parameter $(if $(CI),-Werror)
 # linux/types.h asks for asm/types.h, which Debian keeps by architecture.
 BPF_CFLAGS += $(addprefix -idirafter ,$(wildcard /usr/include/*-linux-gnu))
 
-$(BPF_OBJ): ksched/bpf/vcpu.bpf.c include/hl/bounds.h include/hl/sensor.h
+$(BPF_OBJ): ksched/bpf/vcpu.bpf.c include/hl/bounds.h include/hl/dirty.h \
+	include/hl/sensor.h
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<

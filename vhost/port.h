@@ -54,7 +54,8 @@ struct port_count {
 
 /* What a policy may want to know of a port, refreshed by port_ops.watch(). */
 struct port_signal {
-	bool up;	   /* the guest's driver runs */
+	bool up;	   /* the guest's driver runs; pull() says so too */
+	bool blind;	   /* could not be looked at: the rest is old */
 	uint16_t held;	   /* frames in the hold queue */
 	uint16_t untaken;  /* frames given, not taken yet */
 	uint64_t delay_ns; /* age of the oldest of all those; 0: none */

@@ -45,6 +45,7 @@ static unsigned mem_pull(struct port *p, struct rte_mbuf **frames, unsigned max)
 {
 	unsigned n = 0;
 
+	p->signal.up = __atomic_load_n(&mem_of(p)->up, __ATOMIC_RELAXED);
 	while (n < max && mbox_pop(&mem_of(p)->from_guest, &frames[n]))
 		n++;
 	return n;

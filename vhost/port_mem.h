@@ -31,7 +31,8 @@ bool port_mem_feed(struct port *p, const void *frame, uint16_t bytes);
  */
 uint16_t port_mem_take(struct port *p, void *buf, uint16_t size);
 
-/* port_mem_set_up() - The guest's driver starts or stops; seen by watch(). */
+/* port_mem_set_up() - The guest's driver starts or stops; seen by pull() and
+ * watch(). */
 void port_mem_set_up(struct port *p, bool up);
 
 #endif

@@ -360,7 +360,9 @@ static void vhost_watch(struct port *p, uint64_t now_ns, struct score *delays)
 	struct port_vhost *v = to_vhost(p);
 
 	up_refresh(v);
+	p->signal.blind = false;
 	if (!gate_enter(&v->ring)) {
+		p->signal.blind = p->signal.up;
 		if (!p->signal.up) {
 			p->signal.untaken = 0;
 			p->signal.delay_ns = 0;

@@ -38,6 +38,8 @@ struct slot {
 	struct hold hold;
 	struct response response;
 	uint64_t scored; /* drops for want of room, as far as in a score */
+	bool look;	 /* in sw.look[] */
+	bool was_up;
 	int watched;	 /* waiter's handle, -1: none */
 	uint32_t fd_gen; /* port.fd_gen that `watched` is of */
 };
@@ -57,6 +59,8 @@ struct sw {
 	uint16_t active_cnt, dirty_cnt;
 	uint16_t active[PORT_MAX]; /* ports present, dense, in any order */
 	uint16_t dirty[PORT_MAX];  /* ports with something on their out list */
+	uint16_t look_at, look_cnt;
+	uint16_t look[PORT_MAX]; /* a ring: ports to watch, each once */
 	struct slot slot[PORT_MAX];
 };
 
@@ -72,12 +76,24 @@ static bool is_up(const struct port *p)
 	return p->is_uplink || !p->ops->watch || p->signal.up;
 }
 
-/* give() - Push @n frames; those taken are counted. Return: how many. */
-static unsigned give(struct port *p, struct rte_mbuf **frames, unsigned n,
-		     uint64_t since_ns)
+/* look() - The port's signal is not what it was. */
+static void look(struct sw *sw, struct slot *s)
 {
+	if (s->look || s->port->is_uplink)
+		return;
+	s->look = true;
+	sw->look[(sw->look_at + sw->look_cnt++) % PORT_MAX] = s->port->id;
+}
+
+/* give() - Push @n frames; those taken are counted. Return: how many. */
+static unsigned give(struct sw *sw, struct slot *s, struct rte_mbuf **frames,
+		     unsigned n, uint64_t since_ns)
+{
+	struct port *p = s->port;
 	uint64_t bytes = 0;
 	unsigned taken;
+
+	look(sw, s);
 
 	/* Once taken they may be gone: add up all, then subtract the others */
 	for (unsigned i = 0; i < n; i++)
@@ -94,6 +110,7 @@ static unsigned give(struct port *p, struct rte_mbuf **frames, unsigned n,
 static void hold_or_drop(struct sw *sw, struct slot *s, struct rte_mbuf *f,
 			 uint64_t now_ns)
 {
+	look(sw, s);
 	if (s->port->is_uplink)
 		drop(s->port, f, DROP_UPLINK_FULL);
 	else if (hold_push(&s->hold, sw->conf.hold_frames, f, now_ns))
@@ -125,7 +142,7 @@ static unsigned retry(struct sw *sw, struct slot *s, uint64_t now_ns)
 		drop_held(sw, s);
 	do {
 		n = hold_front(&s->hold, frames, PORT_BURST, &since_ns);
-		taken = n ? give(s->port, frames, n, since_ns) : 0;
+		taken = n ? give(sw, s, frames, n, since_ns) : 0;
 		hold_pop(&s->hold, taken);
 		sw->held -= taken;
 		moved += taken;
@@ -224,7 +241,7 @@ static void deliver(struct sw *sw, uint64_t now_ns)
 		unsigned taken = 0;
 
 		if (!s->hold.cnt)
-			taken = give(s->port, s->out, s->out_cnt, now_ns);
+			taken = give(sw, s, s->out, s->out_cnt, now_ns);
 		for (unsigned i = taken; i < s->out_cnt; i++)
 			hold_or_drop(sw, s, s->out[i], now_ns);
 		s->out_cnt = 0;
@@ -243,13 +260,17 @@ unsigned sw_pass(struct sw *sw, uint64_t now_ns)
 			moved += retry(sw, s, now_ns);
 	}
 	for (unsigned i = 0; i < sw->active_cnt; i++) {
-		struct port *from = sw->slot[sw->active[i]].port;
+		struct slot *s = &sw->slot[sw->active[i]];
+		struct port *from = s->port;
 
 		n = from->ops->pull(from, frames, PORT_BURST);
 		for (unsigned k = 0; k < n; k++)
 			route(sw, from, frames[k], now_ns);
 		deliver(sw, now_ns);
 		moved += n;
+		if (n || s->was_up != from->signal.up)
+			look(sw, s);
+		s->was_up = from->signal.up;
 	}
 	return moved;
 }
@@ -272,11 +293,11 @@ static void score_drops(struct slot *s, struct score *delays)
 void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
 	      struct score *delays)
 {
-	const struct hold *hold = &sw->slot[p->id].hold;
+	struct slot *s = &sw->slot[p->id];
+	const struct hold *hold = &s->hold;
 	uint64_t held_ns = hold_oldest_ns(hold, now_ns);
 
-	score_drops(&sw->slot[p->id], delays);
-
+	score_drops(s, delays);
 	if (p->ops->watch)
 		p->ops->watch(p, now_ns, delays);
 	else
@@ -284,6 +305,36 @@ void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
 	p->signal.held = hold->cnt;
 	if (held_ns > p->signal.delay_ns)
 		p->signal.delay_ns = held_ns;
+	if (p->signal.untaken || p->signal.held || p->signal.blind)
+		look(sw, s);
+}
+
+unsigned sw_looks(const struct sw *sw)
+{
+	return sw->look_cnt;
+}
+
+struct port *sw_next_look(struct sw *sw)
+{
+	struct slot *s = &sw->slot[sw->look[sw->look_at]];
+
+	sw->look_at = (uint16_t)((sw->look_at + 1) % PORT_MAX);
+	sw->look_cnt--;
+	s->look = false;
+	return s->port;
+}
+
+/* overlook() - The port goes: others in the ring keep their order. */
+static void overlook(struct sw *sw, struct slot *s)
+{
+	unsigned cnt = s->look ? sw->look_cnt : 0;
+
+	for (unsigned i = 0; i < cnt; i++) {
+		struct port *p = sw_next_look(sw);
+
+		if (p != s->port)
+			look(sw, &sw->slot[p->id]);
+	}
 }
 
 void sw_response(struct sw *sw, struct port *p, struct score *score)
@@ -377,6 +428,8 @@ int sw_add(struct sw *sw, struct port *p)
 	sw->active[sw->active_cnt++] = id;
 	sw->forward.flood_next_ns[id] = 0;
 	s->scored = room_drops(p);
+	s->was_up = false;
+	look(sw, s);
 	if (p->is_uplink && sw->forward.uplink == PORT_NONE)
 		sw->forward.uplink = id;
 	return 0;
@@ -389,6 +442,7 @@ void sw_del(struct sw *sw, struct port *p)
 
 	sw_response(sw, p, NULL);
 	drop_held(sw, s);
+	overlook(sw, s);
 	waiter_forget(&sw->waiter, s->watched);
 	mac_table_forget_port(&sw->macs, p->id);
 	sw->active[s->at] = last;

@@ -66,6 +66,15 @@ void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
 	      struct score *delays);
 
 /*
+ * sw_looks() - How many ports sw_next_look() has to offer now
+ * sw_next_look() - A port whose signal may be another one than when it was
+ * watched last: frames were given or held, its guest's driver came or went, or
+ * something was untaken then. First come, first served; poll thread.
+ */
+unsigned sw_looks(const struct sw *sw);
+struct port *sw_next_look(struct sw *sw);
+
+/*
  * sw_response() - Measure how long @p's guest takes to answer: response.h
  * @score: gets every response from now on; NULL: none, which costs nothing
  *

@@ -22,40 +22,54 @@ static bool may_try(const struct pick *k, uint16_t vm,
 	return k->s->vm[vm].hinted && !t->trying && pick_owned(k, vm);
 }
 
-bool hint_full(const struct pick *k, uint16_t vm, const struct hint_trust *t,
-	       uint64_t for_ns)
+/* full_ns() - When all @vm owns will have run for @for_ns; HINT_NEVER when one
+ * of them does not run. */
+static uint64_t full_ns(const struct pick *k, uint16_t vm, uint64_t for_ns)
 {
 	const struct snapshot *s = k->s;
-	unsigned end = s->vm[vm].first_vcpu + (unsigned)s->vm[vm].vcpu_cnt;
+	uint64_t since_ns = 0;
 	unsigned full = 0;
 
-	if (!may_try(k, vm, t))
-		return false;
-	for (unsigned i = s->vm[vm].first_vcpu; i < end && i < VCPU_MAX; i++) {
+	for (unsigned i = s->vm[vm].first_vcpu; i < snapshot_vcpus_end(s, vm);
+	     i++) {
 		const struct vcpu_view *v = &s->vcpu[i];
 
 		if (v->vm != vm || v->cpu == CPU_NONE)
 			continue;
-		if (v->run != VCPU_RUN_RUNNING || v->since_ns > s->now_ns ||
-		    s->now_ns - v->since_ns < for_ns << t->doubt)
-			return false;
+		if (v->run != VCPU_RUN_RUNNING)
+			return HINT_NEVER;
+		if (v->since_ns > since_ns)
+			since_ns = v->since_ns;
 		full++;
 	}
-	return full && full >= pick_owned(k, vm);
+	return full && full >= pick_owned(k, vm) ? since_ns + for_ns
+						 : HINT_NEVER;
 }
 
-bool hint_asks(const struct pick *k, uint16_t vm, const struct hint_trust *t,
-	       uint64_t limit_ns)
+bool hint_full(const struct pick *k, uint16_t vm, const struct hint_trust *t,
+	       uint64_t for_ns)
+{
+	return may_try(k, vm, t) &&
+	       full_ns(k, vm, for_ns << t->doubt) <= k->s->now_ns;
+}
+
+uint64_t hint_asks_ns(const struct pick *k, uint16_t vm,
+		      const struct hint_trust *t, uint64_t limit_ns)
 {
 	const struct vm_view *v = &k->s->vm[vm];
+	uint16_t owned;
+	uint64_t at_ns;
 
-	if (!may_try(k, vm, t) || pick_owned(k, vm) >= v->cpus_max ||
-	    pick_owned(k, vm) >= v->vcpu_cnt)
-		return false;
-	if (k->s->now_ns >= t->deaf_ns && v->hint_wanted > pick_owned(k, vm) &&
-	    v->hint_wait_ns >= limit_ns)
-		return true;
-	return hint_full(k, vm, t, BUSY_NS);
+	if (!may_try(k, vm, t))
+		return HINT_NEVER;
+	owned = pick_owned(k, vm);
+	if (owned >= v->cpus_max || owned >= v->vcpu_cnt)
+		return HINT_NEVER;
+	at_ns = full_ns(k, vm, BUSY_NS << t->doubt);
+	if (v->hint_wanted > owned && v->hint_wait_ns >= limit_ns &&
+	    t->deaf_ns < at_ns)
+		at_ns = t->deaf_ns;
+	return at_ns;
 }
 
 void hint_tried(struct hint_trust *t, uint64_t now_ns, uint64_t ran_ns)

@@ -40,12 +40,15 @@ struct hint_trust {
 bool hint_full(const struct pick *k, uint16_t vm, const struct hint_trust *t,
 	       uint64_t for_ns);
 
+#define HINT_NEVER UINT64_MAX
+
 /*
- * hint_asks() - Does a VM ask for one more cpu by hints alone?
+ * hint_asks_ns() - From when on does a VM ask for one more cpu by hints alone?
  * @limit_ns: a worker must wait so long
+ * Return: a time, perhaps past, that holds if nothing changes; or HINT_NEVER.
  */
-bool hint_asks(const struct pick *k, uint16_t vm, const struct hint_trust *t,
-	       uint64_t limit_ns);
+uint64_t hint_asks_ns(const struct pick *k, uint16_t vm,
+		      const struct hint_trust *t, uint64_t limit_ns);
 
 /* hint_tried() - A cpu has just been given on a hint.
  * @ran_ns: cpu time of the VM's vcpus so far */

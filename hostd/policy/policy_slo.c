@@ -52,6 +52,13 @@
  * cpus are used more densely: an agent leaves no work behind a busy vcpu while
  * another one rests, so that one goes back below 90 %.
  *
+ * Cost. A VM is looked at when something of it changed or it waits, which is
+ * what the snapshot lists, and when its timer is due: at the end of its window,
+ * or when a hint of its agent will have come true. A VM that owns no more than
+ * its minimum can lose nothing by a window and has none. So VMs at rest cost
+ * nothing, and a decision that is told of all VMs comes to the same as one that
+ * is told of those that changed.
+ *
  * Best-effort VMs own nothing here. They ride on every managed cpu below
  * everybody, and the kernel divides what is left by their weights; ownership
  * would change no affinity and only cost moves.
@@ -101,9 +108,14 @@
 #define HOLD_MAX_NS (HOLD_MIN_NS << 11) /* 4 s */
 #define SOON_NS	    (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
-/* Of one decision: VMs looked into, and searches through all cpus. */
+/* A hint that obtained nothing is looked at again then: soon enough for what
+ * was going to take a free cpu. */
+#define AGAIN_NS (50 * US)
+
+/* Of one decision: VMs looked into, searches for a cpu, timers. */
 #define ASKS_MAX     32
 #define SEARCHES_MAX 8
+#define TIMERS_MAX   32
 
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
@@ -141,7 +153,7 @@ static enum reason trouble(const struct pick *k, uint16_t vm,
 		return REASON_READY_WAIT;
 	if (port && v->held)
 		return REASON_HELD;
-	if (hint_asks(k, vm, trust, limit))
+	if (v->hinted && hint_asks_ns(k, vm, trust, limit) <= k->s->now_ns)
 		return REASON_HINT;
 	return REASON_NONE;
 }
@@ -168,21 +180,11 @@ static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
 static void window_open(struct slo_vm *m, uint64_t now_ns,
 			const struct pick_use *use)
 {
+	m->judged = true;
 	m->window_ns = now_ns;
 	m->ran_ns = use->ran_ns;
 	m->sensed = use->sensed;
 	m->loud = false;
-}
-
-/* start() - A VM not seen before. Windows of different VMs end at different
- * times, so that no decision has to add up all vcpus of the host. */
-static void start(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
-{
-	struct pick_use use = pick_use(s, vm);
-
-	*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
-	window_open(m, s->now_ns, &use);
-	m->window_ns += vm % 64 * (WINDOW_NS / 64);
 }
 
 /*
@@ -269,29 +271,97 @@ static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
 	m->grace_ns = v->hinted ? now_ns + GRACE_NS : 0;
 }
 
-/* watch() - Follow one VM's signals; put it on the list when in trouble. */
+/* is_judged() - Could a window of @vm have any consequence? */
+static bool is_judged(const struct pick *k, const struct slo_vm *m, uint16_t vm)
+{
+	return m->trust.trying || pick_owned(k, vm) > k->s->vm[vm].cpus_min;
+}
+
+/* next_ns() - When @vm must be looked at though nothing changes; HINT_NEVER:
+ * it need not. */
+static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
+			uint16_t vm)
+{
+	const struct vm_view *v = &k->s->vm[vm];
+	uint64_t at_ns = m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER;
+	uint64_t hint_ns;
+
+	if (!v->hinted)
+		return at_ns;
+	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(v));
+	if (hint_ns < m->grace_ns)
+		hint_ns = m->grace_ns;
+	if (hint_ns <= k->s->now_ns)
+		hint_ns = k->s->now_ns + AGAIN_NS;
+	return lesser(at_ns, hint_ns);
+}
+
+/* wait_for_next() - Nothing more to do for @vm now: set its timer. */
+static void wait_for_next(const struct pick *k, struct slo_state *st,
+			  uint16_t vm)
+{
+	uint64_t at_ns = next_ns(k, &st->vm[vm], vm);
+
+	if (at_ns == HINT_NEVER)
+		wheel_stop(&st->wheel, vm);
+	else
+		wheel_set(&st->wheel, vm, at_ns);
+}
+
+/* listen() - Signals of @vm; it is put on the list when in trouble. */
+static void listen(struct pick *k, struct slo_state *st, uint16_t vm)
+{
+	struct slo_vm *m = &st->vm[vm];
+	enum reason why;
+
+	if (m->judged && is_near(k, vm, m)) {
+		m->loud = true;
+		m->spare = 0;
+	}
+	why = trouble(k, vm, &m->trust);
+	if (why != REASON_NONE)
+		st->ask[st->ask_cnt++] =
+		    (struct slo_ask){ vm, why, !pick_owned(k, vm) };
+}
+
+/* judge() - Begin a window, or end one that is over. The first windows of
+ * different VMs end at different times, so that no decision has to add up all
+ * vcpus of the host. */
+static void judge(struct pick *k, struct slo_vm *m, uint16_t vm)
+{
+	struct pick_use use;
+
+	if (!m->judged) {
+		use = pick_use(k->s, vm);
+		window_open(m, k->s->now_ns + vm % 64 * (WINDOW_NS / 64), &use);
+		return;
+	}
+	/* signed: a first window begins in the future */
+	if ((int64_t)(k->s->now_ns - m->window_ns) >= (int64_t)WINDOW_NS)
+		window_close(k, m, vm);
+}
+
+/* watch() - Something of @vm changed, or its timer is due. */
 static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	struct slo_vm *m = &st->vm[vm];
-	enum reason why;
 
-	if (!m->live)
-		start(m, k->s, vm);
-	if ((v->delay_ns || v->ready_ns || v->held || v->hinted) &&
-	    k->s->now_ns >= m->grace_ns) {
-		if (is_near(k, vm, m)) {
-			m->loud = true;
-			m->spare = 0;
-		}
-		why = trouble(k, vm, &m->trust);
-		if (why != REASON_NONE)
-			st->ask[st->ask_cnt++] =
-			    (struct slo_ask){ vm, why, !pick_owned(k, vm) };
+	if (!pick_is_lc(k->s, vm)) {
+		m->live = false;
+		wheel_stop(&st->wheel, vm);
+		return;
 	}
-	/* signed: a new VM's first window begins in the future */
-	if ((int64_t)(k->s->now_ns - m->window_ns) >= (int64_t)WINDOW_NS)
-		window_close(k, m, vm);
+	if (!m->live)
+		*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
+	if ((v->delay_ns || v->ready_ns || v->held || v->hinted) &&
+	    k->s->now_ns >= m->grace_ns)
+		listen(k, st, vm);
+	if (is_judged(k, m, vm))
+		judge(k, m, vm);
+	else
+		m->judged = false;
+	wait_for_next(k, st, vm);
 }
 
 /* surplus() - Cpus @vm owns above its guarantee. */
@@ -327,8 +397,11 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
 	int mine = surplus(k, asker), best_worth = 0, w;
 	uint16_t best = CPU_NONE, cpu;
 
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		if (vm == asker || !pick_owned(k, vm))
+	vmset_for_each(i, &s->rich)
+	{
+		uint16_t vm = (uint16_t)i;
+
+		if (vm == asker)
 			continue;
 		w = worth(k, st, vm, mine);
 		if (w <= best_worth)
@@ -349,8 +422,10 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
 }
 
 /* granted() - Remember a grant: how long it is kept, when it has settled. */
-static void granted(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
+static void granted(const struct pick *k, struct slo_state *st, uint16_t vm)
 {
+	const struct snapshot *s = k->s;
+	struct slo_vm *m = &st->vm[vm];
 	struct pick_use use = pick_use(s, vm);
 
 	if (m->gave_ns && s->now_ns - m->gave_ns < SOON_NS)
@@ -362,6 +437,7 @@ static void granted(struct slo_vm *m, const struct snapshot *s, uint16_t vm)
 	m->spare = 0;
 	m->calm = 0;
 	window_open(m, s->now_ns, &use);
+	wait_for_next(k, st, vm);
 }
 
 /*
@@ -388,8 +464,10 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
  * help_inside() - Work waits in the guest for vcpus that own a cpu: a free cpu
  * for a vcpu that owns none, halted as it is; the agent will use it
  */
-static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
+static bool help_inside(struct pick *k, struct slo_state *st,
+			struct slo_ask ask)
 {
+	struct slo_vm *m = &st->vm[ask.vm];
 	struct pick_use use;
 	uint16_t cpu, vcpu;
 
@@ -408,6 +486,7 @@ static bool help_inside(struct pick *k, struct slo_vm *m, struct slo_ask ask)
 	m->granted_ns = k->s->now_ns;
 	window_open(m, k->s->now_ns, &use);
 	hint_tried(&m->trust, k->s->now_ns, use.ran_ns);
+	wait_for_next(k, st, ask.vm);
 	return true;
 }
 
@@ -426,7 +505,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 
 	if (why == REASON_HINT ||
 	    (enough && hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
-		return help_inside(k, m, ask);
+		return help_inside(k, st, ask);
 	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
 	if (vcpu == VCPU_NONE)
 		return false;
@@ -451,7 +530,7 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
 	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(v));
 	pick_give(k, cpu, vcpu, why);
-	granted(m, s, ask.vm);
+	granted(k, st, ask.vm);
 	return true;
 }
 
@@ -482,14 +561,18 @@ void slo_pass(struct slo_state *st, struct pick *k)
 {
 	const struct snapshot *s = k->s;
 
+	uint16_t vm;
+
 	pick_guarantee(k);
 	pick_trim(k);
 	st->ask_cnt = 0;
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		if (pick_is_lc(s, vm))
-			watch(k, st, vm);
-		else
-			st->vm[vm].live = false;
+	for (unsigned i = 0; i < s->changed_cnt; i++)
+		watch(k, st, s->changed[i]);
+	for (unsigned i = 0; i < TIMERS_MAX; i++) {
+		vm = wheel_pop(&st->wheel, s->now_ns);
+		if (vm == VM_NONE)
+			break;
+		watch(k, st, vm);
 	}
 	help_all(k, st);
 }

@@ -10,9 +10,11 @@
 
 #include "hint.h"
 #include "pick.h"
+#include "wheel.h"
 
 struct slo_vm {
-	bool live;	     /* the slot was in use at the last decision */
+	bool live;	     /* the slot is in use */
+	bool judged;	     /* a window is open */
 	bool sensed;	     /* vcpu states are known */
 	bool loud;	     /* a wait came near the threshold in this window */
 	uint8_t calm;	     /* windows in a row without one; when not sensed */
@@ -36,6 +38,7 @@ struct slo_state {
 	uint16_t turn; /* where the next round of asking starts */
 	uint16_t ask_cnt;
 	struct slo_ask ask[VM_MAX];
+	struct wheel wheel; /* when to look at a VM though nothing changes */
 	struct slo_vm vm[VM_MAX];
 };
 

@@ -6,7 +6,8 @@
  * takes no system call. `seq` is even at rest and odd while somebody writes;
  * a writer takes the slot by making it odd with a compare-and-swap, so there
  * is never more than one. A reader looks at `seq` before and after: odd or
- * changed means "use the former values".
+ * changed means "use the former values". Which slots were written since hostd
+ * looked is told beside them, as in hl/dirty.h.
  *
  * Writers: the BPF programs for events of the thread; hostd's control thread
  * for `tid` and for the state a thread had when it was first watched.

@@ -13,7 +13,8 @@
  *	    | woken                 | switched out, asleep
  *	    +------- HALTED <-------+
  *
- * Nothing is ever sent: hostd reads the slots in its own time.
+ * Nothing is ever sent: each write marks its slot (hl/dirty.h), and hostd reads
+ * the marked ones in its own time.
  *
  * Which event can meet which. Events of one thread are ordered by the
  * scheduler itself. sched_switch runs under the run queue's lock; a wake-up
@@ -44,6 +45,7 @@
 #include <stdbool.h>
 
 #include "hl/bounds.h"
+#include "hl/dirty.h"
 #include "hl/sensor.h"
 
 #define PF_EXITING 0x00000004 /* linux/sched.h, unchanged since 2.6 */
@@ -66,16 +68,20 @@ struct {
 
 /* Mapped by hostd. */
 struct sensor_slot slot[VCPU_MAX] __attribute__((aligned(64)));
+struct dirty_word dirty[DIRTY_WORDS(VCPU_MAX)] __attribute__((aligned(64)));
+unsigned long long dirty_top[DIRTY_TOPS(VCPU_MAX)] __attribute__((aligned(64)));
 
-/* slot_find() - Return: the slot that watches @tid; NULL for all others. */
-static __always_inline struct sensor_slot *slot_find(__u32 tid)
+#define NO_SLOT VCPU_MAX
+
+/* slot_find() - Return: the slot that watches @tid; NO_SLOT for all others. */
+static __always_inline __u32 slot_find(__u32 tid)
 {
 	__u32 *index;
 
 	if (!tid)
-		return NULL; /* the idle thread */
+		return NO_SLOT; /* the idle thread */
 	index = bpf_map_lookup_elem(&watched, &tid);
-	return index && *index < VCPU_MAX ? &slot[*index] : NULL;
+	return index ? *index : NO_SLOT;
 }
 
 /* slot_take() - Become the slot's only writer. Return: false, and counted,
@@ -91,10 +97,14 @@ static __always_inline bool slot_take(struct sensor_slot *s)
 	return false;
 }
 
-/* slot_put() - Even again. A swap, because only swaps order stores here. */
-static __always_inline void slot_put(struct sensor_slot *s)
+/* slot_put() - Even again, and hostd is to look. A swap, because only swaps
+ * order stores here. */
+static __always_inline void slot_put(__u32 i)
 {
+	struct sensor_slot *s = &slot[i];
+
 	__sync_lock_test_and_set(&s->seq, s->seq + 1);
+	dirty_mark(dirty, dirty_top, i);
 }
 
 /*
@@ -104,10 +114,10 @@ static __always_inline void slot_put(struct sensor_slot *s)
  * since then: a second wake-up (a signal while it waits) is no news. Does
  * nothing when the slot came to watch another thread in the meantime.
  */
-static __always_inline void slot_change(struct sensor_slot *s, __u32 tid,
-					enum vcpu_run to)
+static __always_inline void slot_change(__u32 i, __u32 tid, enum vcpu_run to)
 {
 	__u64 now_ns = bpf_ktime_get_ns(), stretch_ns;
+	struct sensor_slot *s = &slot[i];
 
 	if (!slot_take(s))
 		return;
@@ -125,12 +135,14 @@ static __always_inline void slot_change(struct sensor_slot *s, __u32 tid,
 	s->state = to;
 	s->since_ns = now_ns;
 put:
-	slot_put(s);
+	slot_put(i);
 }
 
 /* slot_end() - The thread ends: forget it before its tid is used again. */
-static __always_inline void slot_end(struct sensor_slot *s, __u32 tid)
+static __always_inline void slot_end(__u32 i, __u32 tid)
 {
+	struct sensor_slot *s = &slot[i];
+
 	bpf_map_delete_elem(&watched, &tid);
 	if (!slot_take(s))
 		return;
@@ -138,7 +150,7 @@ static __always_inline void slot_end(struct sensor_slot *s, __u32 tid)
 		s->tid = 0;
 		s->state = VCPU_RUN_UNKNOWN;
 	}
-	slot_put(s);
+	slot_put(i);
 }
 
 SEC("tp_btf/sched_switch")
@@ -146,18 +158,17 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev,
 	     struct task_struct *next)
 {
 	__u32 from = prev->pid, to = next->pid;
-	struct sensor_slot *s;
+	__u32 i = slot_find(from);
 
-	s = slot_find(from);
-	if (s && prev->flags & PF_EXITING)
-		slot_end(s, from);
-	else if (s)
-		slot_change(s, from,
+	if (i < NO_SLOT && prev->flags & PF_EXITING)
+		slot_end(i, from);
+	else if (i < NO_SLOT)
+		slot_change(i, from,
 			    preempt || !prev->__state ? VCPU_RUN_READY
 						      : VCPU_RUN_HALTED);
-	s = slot_find(to);
-	if (s)
-		slot_change(s, to, VCPU_RUN_RUNNING);
+	i = slot_find(to);
+	if (i < NO_SLOT)
+		slot_change(i, to, VCPU_RUN_RUNNING);
 	return 0;
 }
 
@@ -167,10 +178,10 @@ SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *p)
 {
 	__u32 tid = p->pid;
-	struct sensor_slot *s = slot_find(tid);
+	__u32 i = slot_find(tid);
 
-	if (s && !p->on_cpu)
-		slot_change(s, tid, VCPU_RUN_READY);
+	if (i < NO_SLOT && !p->on_cpu)
+		slot_change(i, tid, VCPU_RUN_READY);
 	return 0;
 }
 

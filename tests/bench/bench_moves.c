@@ -131,6 +131,13 @@ static void hog_create(unsigned on)
 		die("no SCHED_FIFO here");
 }
 
+/* seen() - A consistent copy of a slot that watches a thread. */
+static bool seen(const struct sense_bpf *s, uint16_t vcpu,
+		 struct sensor_slot *out)
+{
+	return sensor_read(sense_bpf_page(s), vcpu, out) && out->tid;
+}
+
 /* --- how a vcpu is ------------------------------------------------------- */
 
 static bool is_on(const struct moves_vcpu *vcpu, unsigned on,
@@ -138,7 +145,7 @@ static bool is_on(const struct moves_vcpu *vcpu, unsigned on,
 {
 	struct sensor_slot slot;
 
-	if (!sense_bpf_read(sensor, vcpu->watch, &slot) ||
+	if (!seen(sensor, vcpu->watch, &slot) ||
 	    slot.state != VCPU_RUN_RUNNING || slot.cpu != on)
 		return false;
 	*since_ns = slot.since_ns;
@@ -152,9 +159,9 @@ static bool is_bound(const struct moves_vcpu *vcpu, unsigned on,
 	struct sensor_slot slot;
 	struct cpumask mask;
 
-	return sense_bpf_read(sensor, vcpu->watch, &slot) &&
-	       slot.state == state && !task_get_mask(vcpu->tid, &mask) &&
-	       cpumask_count(&mask) == 1 && cpumask_has(&mask, on);
+	return seen(sensor, vcpu->watch, &slot) && slot.state == state &&
+	       !task_get_mask(vcpu->tid, &mask) && cpumask_count(&mask) == 1 &&
+	       cpumask_has(&mask, on);
 }
 
 static bool is_ready(const struct moves_vm *vm, enum state state,

@@ -9,3 +9,4 @@ EDGE += sense_bpf
 EDGE_SRCS_sense_bpf := hostd/sense_bpf.c
 EDGE_LDFLAGS_sense_bpf := $(SENSE_BPF_WRAPS:%=-Wl,--wrap=%)
 EDGE_LIBS_sense_bpf = $(BPF_LIBS)
+$(O)/tests/edge/test_sense_bpf.o: $(BPF_SKEL)

@@ -25,6 +25,7 @@
 
 #include "hl/bounds.h"
 #include "hostd/sense_bpf.h"
+#include "ksched/bpf/vcpu.skel.h"
 
 /* --- the fake libbpf ------------------------------------------------------ */
 #define FAKE_FD	  1000
@@ -47,7 +48,9 @@ static struct {
 	} map[FAKE_TIDS];
 } fake;
 
-static struct sensor_slot slots[VCPU_MAX];
+/* What the kernel would map. */
+static struct vcpu_bpf__bss bss;
+static struct sensor_slot *const slots = bss.slot;
 
 static void complain(const char *fmt, ...)
 {
@@ -93,7 +96,7 @@ int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
 	}
 	for (int i = 0; i < s->map_cnt; i++)
 		if (s->maps[i].mmaped)
-			*s->maps[i].mmaped = slots;
+			*s->maps[i].mmaped = &bss;
 	return fake.load_err;
 }
 
@@ -197,7 +200,7 @@ static int reset(void **state)
 {
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
-	memset(slots, 0, sizeof(slots));
+	memset(&bss, 0, sizeof(bss));
 	return 0;
 }
 
@@ -262,7 +265,38 @@ static void test_open_close(void **state)
 	sense_bpf_close(NULL);
 }
 
+/* seen() - A consistent copy of a slot that watches a thread. */
+static bool seen(const struct sense_bpf *s, uint16_t vcpu,
+		 struct sensor_slot *out)
+{
+	return sensor_read(sense_bpf_page(s), vcpu, out) && out->tid;
+}
+
 /* --- watching ------------------------------------------------------------- */
+
+/* marked() - Is the slot marked, both ways up? The marks are gone then. */
+static bool marked(uint16_t vcpu)
+{
+	bool top = dirty_take(&bss.dirty_top[vcpu / 4096]) >> (vcpu / 64) & 1;
+
+	return dirty_take(&bss.dirty[vcpu / 64].bits) >> (vcpu % 64) & 1 && top;
+}
+
+/* Whoever writes a slot marks it. */
+static void test_writes_are_marked(void **state)
+{
+	struct sense_bpf *s = opened();
+
+	(void)state;
+	assert_false(marked(70));
+	assert_int_equal(sense_bpf_watch(s, 70, getpid()), 0);
+	assert_true(marked(70));
+	assert_false(marked(70));
+	sense_bpf_unwatch(s, 70);
+	assert_true(marked(70));
+	assert_false(marked(6));
+	sense_bpf_close(s);
+}
 
 /* The test's own thread is awake: /proc says R. */
 static void test_watch_seeds(void **state)
@@ -274,7 +308,7 @@ static void test_watch_seeds(void **state)
 	(void)state;
 	slots[3].ran_ns = slots[3].waited_ns = slots[3].runs = 99;
 	assert_int_equal(sense_bpf_watch(s, 3, me), 0);
-	assert_true(sense_bpf_read(s, 3, &got));
+	assert_true(seen(s, 3, &got));
 	assert_int_equal(got.tid, me);
 	assert_int_equal(got.state, VCPU_RUN_RUNNING);
 	assert_int_equal(got.since_ns, 5000000007ull);
@@ -285,7 +319,7 @@ static void test_watch_seeds(void **state)
 	assert_int_equal(fake.map[0].index, 3);
 
 	sense_bpf_unwatch(s, 3);
-	assert_false(sense_bpf_read(s, 3, &got));
+	assert_false(seen(s, 3, &got));
 	assert_int_equal(map_find((uint32_t)me), -1);
 	assert_int_equal(slots[3].seq % 2, 0);
 	sense_bpf_unwatch(s, 3); /* nothing more to forget */
@@ -308,7 +342,7 @@ static void test_event_beats_seed(void **state)
 	(void)state;
 	fake.on_update = event_ready;
 	assert_int_equal(sense_bpf_watch(s, 0, getpid()), 0);
-	assert_true(sense_bpf_read(s, 0, &got));
+	assert_true(seen(s, 0, &got));
 	assert_int_equal(got.state, VCPU_RUN_READY);
 	assert_int_equal(got.since_ns, 1);
 	sense_bpf_close(s);
@@ -321,7 +355,7 @@ static void miss_twice(void)
 	struct sensor_slot got;
 
 	assert_int_equal(slots[0].seq % 2, 1); /* a reader keeps off */
-	assert_false(sense_bpf_read(sensor, 0, &got));
+	assert_false(seen(sensor, 0, &got));
 	if (fake.clocks <= 2)
 		slots[0].missed++;
 }
@@ -358,22 +392,21 @@ static void test_watch_refuses(void **state)
 	assert_int_equal(sense_bpf_watch(s, VCPU_MAX, me), -EINVAL);
 	assert_int_equal(sense_bpf_watch(s, 0, 0), -EINVAL);
 	assert_int_equal(sense_bpf_watch(s, 0, -1), -EINVAL);
-	assert_false(sense_bpf_read(s, VCPU_MAX, &got));
 	sense_bpf_unwatch(s, VCPU_MAX);
 	/* no such thread: tids end far below */
 	assert_int_equal(sense_bpf_watch(s, 0, 0x7fffffff), -ESRCH);
 	assert_int_equal(map_find(0x7fffffff), -1);
-	assert_false(sense_bpf_read(s, 0, &got));
+	assert_false(seen(s, 0, &got));
 	/* a full map, or any other failure, leaves the slot empty */
 	fake.update_err = E2BIG;
 	assert_int_equal(sense_bpf_watch(s, 0, me), -E2BIG);
-	assert_false(sense_bpf_read(s, 0, &got));
+	assert_false(seen(s, 0, &got));
 	fake.update_err = 0;
 	/* one thread, one slot */
 	assert_int_equal(sense_bpf_watch(s, 1, me), 0);
 	assert_int_equal(sense_bpf_watch(s, 2, me), -EEXIST);
-	assert_true(sense_bpf_read(s, 1, &got));
-	assert_false(sense_bpf_read(s, 2, &got));
+	assert_true(seen(s, 1, &got));
+	assert_false(seen(s, 2, &got));
 	sense_bpf_close(s);
 }
 
@@ -392,7 +425,7 @@ static void test_tid_used_again(void **state)
 	assert_int_equal(sense_bpf_watch(s, 2, me), 0);
 	sense_bpf_unwatch(s, 1);
 	assert_true(map_find((uint32_t)me) >= 0);
-	assert_true(sense_bpf_read(s, 2, &got));
+	assert_true(seen(s, 2, &got));
 	assert_int_equal(got.tid, me);
 	sense_bpf_close(s);
 }
@@ -431,7 +464,7 @@ static void test_read_is_never_torn(void **state)
 	assert_int_equal(pthread_create(&writer, NULL, write_slots, &slots[9]),
 			 0);
 	do {
-		if (!sense_bpf_read(s, 9, &got))
+		if (!seen(s, 9, &got))
 			continue;
 		good++;
 		torn += got.state != got.tid || got.since_ns != got.tid ||
@@ -439,12 +472,12 @@ static void test_read_is_never_torn(void **state)
 			got.runs != got.tid || got.cpu != got.tid;
 	} while (__atomic_load_n(&slots[9].seq, __ATOMIC_ACQUIRE) < 2 * WRITES);
 	pthread_join(writer, NULL);
-	assert_true(sense_bpf_read(s, 9, &got));
+	assert_true(seen(s, 9, &got));
 	assert_int_equal(got.tid, WRITES);
 	print_message("%u reads\n", good);
 	assert_int_equal(torn, 0);
 	slots[9].seq |= 1;
-	assert_false(sense_bpf_read(s, 9, &got));
+	assert_false(seen(s, 9, &got));
 	sense_bpf_close(s);
 }
 
@@ -453,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_open_fails, reset),
 		cmocka_unit_test_setup(test_open_close, reset),
+		cmocka_unit_test_setup(test_writes_are_marked, reset),
 		cmocka_unit_test_setup(test_watch_seeds, reset),
 		cmocka_unit_test_setup(test_event_beats_seed, reset),
 		cmocka_unit_test_setup(test_missed_event_seeds_again, reset),

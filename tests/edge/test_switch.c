@@ -316,6 +316,58 @@ static void test_hold_delay(void **state)
 	assert_int_equal(delays.hist.max_ns, 900);
 }
 
+/* looks() - "ab": the ports the switch wants looked at, and they are. */
+static const char *looks(uint64_t now_ns)
+{
+	static char names[PORTS + 1];
+	unsigned cnt = sw_looks(sw);
+
+	assert_in_range(cnt, 0, PORTS);
+	for (unsigned i = 0; i < cnt; i++) {
+		struct port *p = sw_next_look(sw);
+
+		names[i] = p->name[0];
+		sw_watch(sw, p, now_ns, NULL);
+	}
+	names[cnt] = '\0';
+	return names;
+}
+
+/* A port is named when something of it may be new, and while frames wait. */
+static void test_looks(void **state)
+{
+	(void)state;
+	assert_string_equal(looks(0), "abcd");
+	sw_pass(sw, 100);
+	assert_string_equal(looks(100), "abcd"); /* they are up now */
+	sw_pass(sw, 200);
+	assert_string_equal(looks(200), "");
+	feed(UP, B U TYPE, '1');
+	sw_pass(sw, 300);
+	assert_string_equal(looks(300), "b");
+	assert_string_equal(looks(400), "b"); /* not taken yet */
+	assert_string_equal(take_all(VM_B), "1");
+	assert_string_equal(looks(500), "b");
+	assert_string_equal(looks(600), "");
+	feed(VM_A, U A TYPE, '2'); /* an answer perhaps */
+	sw_pass(sw, 700);
+	assert_string_equal(looks(700), "a");
+	take_all(UP);
+	fill(B U TYPE, 800);
+	feed(UP, B U TYPE, '3');
+	feed(UP, C U TYPE, '4');
+	sw_pass(sw, 800);
+	assert_string_equal(looks(800), "bc");
+	remove_port(VM_B);
+	assert_string_equal(looks(900), "c");
+	port_mem_set_up(port[VM_D], false);
+	take_all(VM_C);
+	sw_pass(sw, 1000);
+	assert_string_equal(looks(1000), "cd");
+	sw_pass(sw, 1100);
+	assert_string_equal(looks(1100), "");
+}
+
 static void test_hold_full(void **state)
 {
 	(void)state;
@@ -577,6 +629,7 @@ int main(void)
 		case_of(test_hold_order),
 		case_of(test_hold_no_overtaking),
 		case_of(test_hold_delay),
+		case_of(test_looks),
 		case_of(test_hold_full),
 		case_of(test_hold_age),
 		case_of(test_hold_down),

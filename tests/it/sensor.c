@@ -52,6 +52,13 @@ __attribute__((format(printf, 2, 3))) static void check(bool good,
 	failures += !good;
 }
 
+/* seen() - A consistent copy of a slot that watches a thread. */
+static bool seen(const struct sense_bpf *s, uint16_t vcpu,
+		 struct sensor_slot *out)
+{
+	return sensor_read(sense_bpf_page(s), vcpu, out) && out->tid;
+}
+
 static void nap_ns(uint64_t ns)
 {
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC),
@@ -125,7 +132,7 @@ static struct sensor_slot slot_of(uint16_t vcpu)
 	uint64_t begin_ns = clock_now_ns();
 	struct sensor_slot s;
 
-	while (!sense_bpf_read(sensor, vcpu, &s)) {
+	while (!seen(sensor, vcpu, &s)) {
 		if (clock_now_ns() - begin_ns < 50 * NSEC_PER_MSEC)
 			continue;
 		memset(&s, 0, sizeof(s));
@@ -389,7 +396,7 @@ static void test_cycles(void)
 	check(!bad, "%d threads watched until they ended (%d bad)", CYCLES / 4,
 	      bad);
 	nap_ns(20 * NSEC_PER_MSEC);
-	check(!sense_bpf_read(sensor, 7, &s) && !sense_bpf_read(sensor, 8, &s),
+	check(!seen(sensor, 7, &s) && !seen(sensor, 8, &s),
 	      "the slots are empty");
 	check(watched_count() == 0, "the map is empty (%d)", watched_count());
 }

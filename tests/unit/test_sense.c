@@ -2,7 +2,7 @@
 /*
  * test_sense.c - ports and vcpu states become one snapshot; how long to sleep
  *
- * The switch and the sensor are played by two tables below.
+ * The switch and the sensor are played by tables below.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,24 +15,45 @@
 #include <cmocka.h>
 
 #include "sense.h"
-#include "sense_bpf.h"
+#include "policy/snapshot.h"
 #include "stat.h"
 
 #define US 1000ull
 #define MS 1000000ull
 
-static struct sensor_slot slot[8];
-static bool torn[8];
-static struct port_signal signal_of[4];
+static struct sensor_slot slot[VCPU_MAX];
+static struct dirty_word word[DIRTY_WORDS(VCPU_MAX)];
+static unsigned long long top[DIRTY_TOPS(VCPU_MAX)];
+static const struct sensor_page page = { slot, word, top };
 
-bool sense_bpf_read(const struct sense_bpf *b, uint16_t vcpu,
-		    struct sensor_slot *out)
+/* event() - The sensor writes a slot. */
+static void event(uint16_t vcpu, struct sensor_slot to)
 {
-	(void)b;
-	if (torn[vcpu])
-		return false;
-	*out = slot[vcpu];
-	return true;
+	to.tid = 1;
+	slot[vcpu] = to;
+	dirty_mark(word, top, vcpu);
+}
+
+static struct port port[PORT_MAX];
+static struct port_signal signal_of[PORT_MAX];
+static uint16_t look[PORT_MAX]; /* ports the switch names */
+static unsigned look_at, look_cnt, watched;
+
+static void name_port(uint16_t id)
+{
+	look[look_cnt++] = id;
+}
+
+unsigned sw_looks(const struct sw *sw)
+{
+	(void)sw;
+	return look_cnt - look_at;
+}
+
+struct port *sw_next_look(struct sw *sw)
+{
+	(void)sw;
+	return &port[look[look_at++]];
 }
 
 void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
@@ -42,6 +63,7 @@ void sw_watch(struct sw *sw, struct port *p, uint64_t now_ns,
 	(void)now_ns;
 	p->signal = signal_of[p->id];
 	score_add(delays, 1);
+	watched++;
 }
 
 void sw_response(struct sw *sw, struct port *p, struct score *score)
@@ -53,9 +75,7 @@ void sw_response(struct sw *sw, struct port *p, struct score *score)
 
 /* Two VMs: 0 is latency-critical with vcpus 0 and 1, 1 best-effort with 4. */
 static struct snapshot *s;
-static struct port port[4];
-static struct port_list ports;
-static const struct sense_bpf *bpf = (const void *)&slot;
+static struct sense *z;
 static struct agent_board board;
 
 static int setup(void **state)
@@ -63,9 +83,12 @@ static int setup(void **state)
 	(void)state;
 	s = calloc(1, sizeof(*s));
 	memset(&stat_hostd, 0, sizeof(stat_hostd));
+	z = calloc(1, sizeof(*z));
 	memset(slot, 0, sizeof(slot));
-	memset(torn, 0, sizeof(torn));
+	memset(word, 0, sizeof(word));
+	memset(top, 0, sizeof(top));
 	memset(signal_of, 0, sizeof(signal_of));
+	look_at = look_cnt = watched = 0;
 	memset(&board, 0, sizeof(board));
 	s->vm_cnt = 2;
 	s->vcpu_cnt = 8;
@@ -85,11 +108,13 @@ static int setup(void **state)
 	};
 	s->vcpu[0].vm = s->vcpu[1].vm = 0;
 	s->vcpu[4].vm = 1;
-	ports.count = 3;
-	for (unsigned i = 0; i < 3; i++) {
-		port[i] = (struct port){ .id = (uint16_t)i,
-					 .vm = i < 2 ? 0 : VM_NONE };
-		ports.port[i] = &port[i];
+	snapshot_index(s);
+	sense_init(z, NULL, &page, &board);
+	for (uint16_t i = 0; i < 3; i++) {
+		port[i] = (struct port){ .id = i, .vm = i < 2 ? 0 : VM_NONE };
+		if (i < 2)
+			sense_port_add(z, &port[i]);
+		name_port(i);
 	}
 	return 0;
 }
@@ -97,6 +122,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	free(z);
 	free(s);
 	return 0;
 }
@@ -107,7 +133,7 @@ static void test_worst_port_counts(void **state)
 	signal_of[0] =
 	    (struct port_signal){ .up = true, .held = 2, .delay_ns = 30 * US };
 	signal_of[1] = (struct port_signal){ .held = 3, .delay_ns = 70 * US };
-	sense_snapshot(s, NULL, &ports, bpf, &board, 5 * MS);
+	sense_snapshot(z, s, 5 * MS);
 	assert_int_equal(s->vm[0].delay_ns, 70 * US);
 	assert_int_equal(s->vm[0].held, 5);
 	assert_true(s->vm[0].has_port);
@@ -116,7 +142,9 @@ static void test_worst_port_counts(void **state)
 			 2);
 
 	memset(signal_of, 0, sizeof(signal_of)); /* all taken, driver gone */
-	sense_snapshot(s, NULL, &ports, bpf, &board, 6 * MS);
+	name_port(0);
+	name_port(1);
+	sense_snapshot(z, s, 6 * MS);
 	assert_int_equal(s->vm[0].delay_ns, 0);
 	assert_int_equal(s->vm[0].held, 0);
 	assert_false(s->vm[0].has_port);
@@ -162,8 +190,8 @@ static void test_vcpu_states(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		slot[0] = rows[i].slot;
-		sense_snapshot(s, NULL, &ports, bpf, &board, 10 * MS);
+		event(0, rows[i].slot);
+		sense_snapshot(z, s, 10 * MS);
 		if (vcpu_ran_ns(s, 0) != rows[i].ran_ns ||
 		    vcpu_waited_ns(s, 0) != rows[i].waited_ns ||
 		    s->vm[0].ready_ns != rows[i].ready_ns)
@@ -177,34 +205,195 @@ static void test_vcpu_states(void **state)
 
 static void test_slot_being_written_keeps_former_values(void **state)
 {
+	struct sensor_slot ready = { .state = VCPU_RUN_READY,
+				     .since_ns = 1 * MS };
+	struct sensor_slot halted = { .seq = 1, .state = VCPU_RUN_HALTED };
+
 	(void)state;
-	slot[0] =
-	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 1 * MS };
-	sense_snapshot(s, NULL, &ports, bpf, &board, 2 * MS);
-	torn[0] = true;
-	slot[0].state = VCPU_RUN_HALTED;
-	sense_snapshot(s, NULL, &ports, bpf, &board, 4 * MS);
+	event(0, ready);
+	sense_snapshot(z, s, 2 * MS);
+	event(0, halted);
+	sense_snapshot(z, s, 4 * MS);
 	assert_int_equal(s->vcpu[0].run, VCPU_RUN_READY);
 	assert_int_equal(s->vm[0].ready_ns, 3 * MS);
+	halted.seq = 2; /* written: marked again */
+	event(0, halted);
+	sense_snapshot(z, s, 5 * MS);
+	assert_int_equal(s->vcpu[0].run, VCPU_RUN_HALTED);
+	assert_int_equal(s->vm[0].ready_ns, 0);
+}
+
+/* A thread that has ended neither runs nor waits, and its sums stay. */
+static void test_thread_ends(void **state)
+{
+	(void)state;
+	event(0, (struct sensor_slot){ .state = VCPU_RUN_RUNNING,
+				       .since_ns = 1 * MS,
+				       .ran_ns = 7 * MS });
+	sense_snapshot(z, s, 2 * MS);
+	slot[0].tid = 0;
+	dirty_mark(word, top, 0);
+	sense_snapshot(z, s, 3 * MS);
+	assert_int_equal(s->vcpu[0].run, VCPU_RUN_UNKNOWN);
+	assert_int_equal(s->vcpu[0].last_cpu, CPU_NONE);
+	assert_int_equal(vcpu_ran_ns(s, 0), 7 * MS);
 }
 
 static void test_longest_ready_wait_counts(void **state)
 {
 	(void)state;
-	slot[0] =
-	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 9 * MS };
-	slot[1] =
-	    (struct sensor_slot){ .state = VCPU_RUN_READY, .since_ns = 7 * MS };
-	sense_snapshot(s, NULL, &ports, bpf, &board, 10 * MS);
+	event(0, (struct sensor_slot){ .state = VCPU_RUN_READY,
+				       .since_ns = 9 * MS });
+	event(1, (struct sensor_slot){ .state = VCPU_RUN_READY,
+				       .since_ns = 7 * MS });
+	sense_snapshot(z, s, 10 * MS);
+	assert_int_equal(s->vm[0].ready_ns, 3 * MS);
+	event(1, (struct sensor_slot){ .state = VCPU_RUN_RUNNING,
+				       .since_ns = 10 * MS });
+	sense_snapshot(z, s, 12 * MS);
 	assert_int_equal(s->vm[0].ready_ns, 3 * MS);
 }
 
 static void test_without_sensor(void **state)
 {
 	(void)state;
-	sense_snapshot(s, NULL, &ports, NULL, NULL, 10 * MS);
+	sense_init(z, NULL, NULL, NULL);
+	event(0, (struct sensor_slot){ .state = VCPU_RUN_READY });
+	signal_of[0].delay_ns = 5 * US;
+	sense_snapshot(z, s, 10 * MS);
 	assert_int_equal(s->vcpu[0].run, VCPU_RUN_UNKNOWN);
 	assert_int_equal(s->vm[0].ready_ns, 0);
+	assert_int_equal(s->vm[0].delay_ns, 5 * US);
+}
+
+/* --- what is listed ------------------------------------------------------ */
+
+/* changed() - "0 1": the VMs the snapshot lists. */
+static const char *changed(void)
+{
+	static char text[64];
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < s->changed_cnt && len < sizeof(text); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u",
+					i ? " " : "", s->changed[i]);
+	return text;
+}
+
+static void look_again(const char *what, const char *out)
+{
+	static uint64_t now_ns = 100 * MS;
+
+	sense_snapshot(z, s, now_ns += MS);
+	if (strcmp(changed(), out))
+		fail_msg("%s: \"%s\", not \"%s\"", what, changed(), out);
+}
+
+static void test_lists_what_changed(void **state)
+{
+	struct board_hint h = { .valid = true };
+
+	(void)state;
+	look_again("ports that came", "0");
+	look_again("nothing", "");
+	event(4, (struct sensor_slot){ .state = VCPU_RUN_RUNNING });
+	look_again("a vcpu runs", "1");
+	look_again("and goes on", "");
+	event(4, (struct sensor_slot){ .state = VCPU_RUN_READY });
+	event(1, (struct sensor_slot){ .state = VCPU_RUN_HALTED });
+	look_again("one waits, one halts", "0 1");
+	look_again("it still waits", "1");
+	event(4, (struct sensor_slot){ .state = VCPU_RUN_RUNNING });
+	look_again("it runs", "1");
+	look_again("and that is all", "");
+	event(6, (struct sensor_slot){ .state = VCPU_RUN_READY });
+	look_again("nobody's slot", "");
+	signal_of[1].delay_ns = 5 * US;
+	name_port(1);
+	look_again("a frame waits", "0");
+	look_again("nobody names its port, but it waits", "0");
+	signal_of[1].delay_ns = 0;
+	name_port(1);
+	look_again("it is taken", "0");
+	look_again("nothing again", "");
+	board_hint_put(&board, 1, &h);
+	look_again("a hint", "1");
+	look_again("no news", "");
+	board_hint_put(&board, 7, &h);
+	look_again("of a VM that is not there", "");
+	snapshot_mark(s, 0);
+	look_again("marked by the loop", "0");
+}
+
+/* What is set anew is looked at again, even where an event came before. */
+static void test_renew(void **state)
+{
+	(void)state;
+	look_again("ports that came", "0");
+	event(5, (struct sensor_slot){ .state = VCPU_RUN_READY });
+	look_again("nobody's slot", "");
+	sense_vcpu_renew(z, s, 5);
+	s->vcpu[5].vm = 1;
+	s->vm[1].vcpu_cnt = 2;
+	snapshot_index(s);
+	sense_vm_renew(z, s, 1);
+	look_again("set", "1");
+	assert_int_equal(s->vcpu[5].run, VCPU_RUN_READY);
+	assert_true(s->vm[1].ready_ns);
+	look_again("and waits", "1");
+	sense_vcpu_renew(z, s, 5); /* unplugged while it waits */
+	s->vcpu[5].vm = VM_NONE;
+	look_again("gone", "1");
+	assert_int_equal(s->vm[1].ready_ns, 0);
+	look_again("quiet", "");
+	sense_port_del(z, s, &port[0]);
+	look_again("a port goes", "0");
+}
+
+/* More is new than one look takes in: every slot gets its turn, some more than
+ * once, for those looked at first are marked again meanwhile. */
+static void test_bounded(void **state)
+{
+	struct sensor_slot runs = { .state = VCPU_RUN_RUNNING };
+	unsigned seen = 0, looks = 0;
+
+	(void)state;
+	s->vm_cnt = 1;
+	s->vcpu_cnt = 1000;
+	s->vm[0].vcpu_cnt = 1000;
+	for (uint16_t i = 0; i < 1000; i++) {
+		s->vcpu[i] = (struct vcpu_view){ .vm = 0, .cpu = CPU_NONE };
+		event(i, runs);
+	}
+	for (; seen < 1000 && looks < 50; looks++) {
+		sense_snapshot(z, s, (looks + 1) * MS);
+		seen = 0;
+		for (uint16_t i = 0; i < 1000; i++)
+			seen += s->vcpu[i].run == VCPU_RUN_RUNNING;
+		for (uint16_t i = 0; i < 64; i++)
+			event(i, runs);
+	}
+	assert_int_equal(seen, 1000);
+	assert_in_range(looks, 3, 8);
+	assert_in_range(stat_hostd.looks_put_off, looks - 1, looks);
+}
+
+static void test_bounded_ports(void **state)
+{
+	(void)state;
+	for (uint16_t i = 3; i < 303; i++) {
+		port[i] = (struct port){ .id = i, .vm = 0 };
+		sense_port_add(z, &port[i]);
+		name_port(i);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		sense_snapshot(z, s, MS);
+		assert_in_range(watched, 100 * (i + 1), 150 * (i + 1));
+	}
+	sense_snapshot(z, s, MS);
+	assert_int_equal(watched, 302); /* all but the uplink */
+	assert_int_equal(stat_hostd.looks_put_off, 2);
 }
 
 /* What an agent says is there while it is heard, and not a look longer. */
@@ -215,7 +404,7 @@ static void test_hints(void **state)
 	(void)state;
 	board_hint_put(&board, 0, &h);
 	board_runnable_put(&board, 1, 7);
-	sense_snapshot(s, NULL, &ports, bpf, &board, 1 * MS);
+	sense_snapshot(z, s, 1 * MS);
 	assert_true(s->vm[0].hinted);
 	assert_int_equal(s->vm[0].hint_wanted, 2);
 	assert_int_equal(s->vm[0].hint_wait_ns, 300 * US);
@@ -224,12 +413,12 @@ static void test_hints(void **state)
 	assert_false(s->vm[1].hinted);
 	h.wanted = 0; /* heard, and wants nothing: that is a hint too */
 	board_hint_put(&board, 0, &h);
-	sense_snapshot(s, NULL, &ports, bpf, &board, 2 * MS);
+	sense_snapshot(z, s, 2 * MS);
 	assert_true(s->vm[0].hinted);
 	assert_int_equal(s->vm[0].hint_wanted, 0);
 	h.valid = false;
 	board_hint_put(&board, 0, &h);
-	sense_snapshot(s, NULL, &ports, bpf, &board, 3 * MS);
+	sense_snapshot(z, s, 3 * MS);
 	assert_false(s->vm[0].hinted);
 	assert_int_equal(s->vm[0].hint_wait_ns, 0);
 	assert_int_equal(s->vcpu[1].hint_runnable, 0);
@@ -256,11 +445,12 @@ static void test_share(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		s->vcpu[0].cpu = rows[i].cpu;
-		slot[0] = slot[1] =
-		    (struct sensor_slot){ .state = VCPU_RUN_HALTED };
-		slot[0].ran_ns = rows[i].ran0;
-		slot[1].ran_ns = rows[i].ran1;
-		sense_snapshot(s, NULL, &ports, bpf, &board, (i + 1) * MS);
+		event(0, (struct sensor_slot){ .state = VCPU_RUN_HALTED,
+					       .ran_ns = rows[i].ran0 });
+		event(1, (struct sensor_slot){ .state = VCPU_RUN_HALTED,
+					       .ran_ns = rows[i].ran1 });
+		sense_snapshot(z, s, (i + 1) * MS);
+		sense_shares(z, s);
 		if (sh->ran_ns != rows[i].ran_ns ||
 		    sh->owned_ns != rows[i].owned_ns)
 			fail_msg("%s: %llu of %llu", rows[i].what,
@@ -295,9 +485,17 @@ static void test_patience(void **state)
 		s->vm[1].delay_ns = rows[i].delay1;
 		s->vm[0].ready_ns = rows[i].ready0;
 		s->vm[1].ready_ns = rows[i].ready1;
-		s->vm[0].owned = rows[i].owned;
 		s->vm[0].cpus_min = rows[i].min;
 		s->vm[0].cpus_max = rows[i].max;
+		s->cpu_cnt = 2;
+		for (uint16_t k = 0; k < 2; k++)
+			s->cpu[k] = (struct cpu_view){
+				.managed = true,
+				.owner = k < rows[i].owned ? k : VCPU_NONE,
+			};
+		snapshot_index(s);
+		snapshot_mark_all(s);
+		snapshot_list(s);
 		if (sense_patience_ns(s) != rows[i].patience_ns)
 			fail_msg("%s: %llu ns", rows[i].what,
 				 (unsigned long long)sense_patience_ns(s));
@@ -312,7 +510,12 @@ int main(void)
 		T(test_vcpu_states),
 		T(test_slot_being_written_keeps_former_values),
 		T(test_longest_ready_wait_counts),
+		T(test_thread_ends),
 		T(test_without_sensor),
+		T(test_lists_what_changed),
+		T(test_renew),
+		T(test_bounded),
+		T(test_bounded_ports),
 		T(test_hints),
 		T(test_share),
 		T(test_patience),
