@@ -192,7 +192,8 @@ static int sim_open(struct sim *s, uint64_t seed)
 		s->shift_ns = warmup_ns - sc->warmup_ns;
 	s->warm_ns = sc->warmup_ns + s->shift_ns;
 	s->end_ns = s->warm_ns + sc->run_ns;
-	s->ours = s->p->ops && policy_find(s->p->ops->name) == s->p->ops;
+	s->ours = s->p->strict ||
+		  (s->p->ops && policy_find(s->p->ops->name) == s->p->ops);
 	count(s);
 	number_events(s);
 	err = allocate(s);

@@ -17,7 +17,7 @@
 #include "hl/hist.h"
 #include "policy/policy.h"
 
-#define SIM_VM_MAX   256
+#define SIM_VM_MAX   512
 #define SIM_CPU_MAX  256
 #define SIM_VCPU_MAX 2048
 #define SIM_NAME_MAX 24
@@ -76,6 +76,7 @@ struct sim_policy {
 	 * one of the same weight; 0 means 1. */
 	uint32_t lc_weight;
 	bool be_idle; /* SIM_SHARES: best-effort only when nobody else wants */
+	bool strict;  /* held to the invariants although hostd has no such */
 	/* How often its meters of memory traffic are read; 0: every 2 ms */
 	uint64_t meter_ns;
 	/* Tells the policy of each answer of a latency-critical VM, or NULL.

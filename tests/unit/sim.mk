@@ -11,3 +11,6 @@ UNIT_SRCS_sim_scenario := $(SIM_PARSE)
 UNIT += sim_engine
 UNIT_SRCS_sim_engine := $(SIM_ENGINE)
 UNIT_LIBS_sim_engine := -lm
+UNIT += sim_check
+UNIT_SRCS_sim_check := $(SIM_ENGINE)
+UNIT_LIBS_sim_check := -lm

@@ -90,7 +90,7 @@ static const struct {
 	  "dir/some.sim:3: a phase without vm =" },
 	{ "a phase of a stranger", VM "[phase]\nvm = b\n",
 	  "dir/some.sim:3: not such a value" },
-	{ "more VMs than there can be", VM "count = 256\n[vm b]\n",
+	{ "more VMs than there can be", VM "count = 512\n[vm b]\n",
 	  "dir/some.sim:3: too many VMs or vcpus" },
 	{ "more vcpus than there can be",
 	  "[host]\ncpus = 64\n" VM "count = 33\nvcpus = 64\n",
