@@ -2,14 +2,8 @@
 /*
  * cpu.c - a cpu: who has it, for how long, how fast
  *
- * A fair scheduler, as Linux's is since 6.6 (EEVDF), in ranks: best-effort
- * vcpus, where they ride, get what the others leave, at once (cpu.idle of
- * control groups). Within a rank each asks for a slice, due by its weight; who
- * is due first runs. One that wakes does not cut a turn short that has not
- * lasted `wakeup`, and later only if it is due before who runs. Cpu time counts
- * by weight: what a VM weighs is shared by its vcpus that want to run, as
- * groups are. Whoever sleeps or moves keeps what it is ahead or behind, a slice
- * at most.
+ * Who waits here and who is next: queue.c. One of a better rank takes the cpu
+ * at once; others have a slice each while somebody waits.
  *
  * Getting a cpu takes time: a resting cpu wakes up, a busy one switches, and a
  * vcpu whose caches are cold (it ran elsewhere, or others ran here meanwhile)
@@ -23,7 +17,6 @@
 #include "engine.h"
 
 #define SPEED_ONE 1024u
-#define TURN_ONE  1e6 /* a queue's time: fine enough for large weights */
 
 static uint32_t cpu_id(const struct sim *s, const struct cpu *c)
 {
@@ -36,12 +29,6 @@ static uint16_t cpu_nr(const struct sim *s, const struct cpu *c)
 }
 
 /* --- time and speed ------------------------------------------------------ */
-
-/* weigh() - @ran_ns of such a vcpu, in its queue's time. */
-static int64_t weigh(const struct sim *s, const struct vcpu *v, uint64_t ran_ns)
-{
-	return (int64_t)((double)ran_ns * TURN_ONE / vcpu_weight(s, v));
-}
 
 /* progress() - @v has done @work_ns. */
 static void progress(struct sim *s, struct sim_vm *vm, struct vcpu *v,
@@ -72,7 +59,7 @@ void cpu_charge(struct sim *s, struct cpu *c)
 	v = &s->vcpu[c->cur];
 	vm = vm_of(s, v);
 	c->busy_ns += ran_ns;
-	v->turn += weigh(s, v, ran_ns);
+	v->turn += queue_time(s, v, ran_ns);
 	vm->run_ns += ran_ns;
 	if (s->p->mode == SIM_OWN && is_lc(vm) && !host_owns(s, vm, c))
 		vm->guest_ns += ran_ns;
@@ -165,135 +152,6 @@ static void note_calm(struct sim *s, const struct cpu *c)
 		cpumask_clear(&s->idle, nr);
 }
 
-/* insert() - Into @c's queue. */
-static void insert(struct sim *s, struct cpu *c, struct vcpu *v)
-{
-	uint16_t nr = vcpu_nr(s, v);
-
-	v->prev = VCPU_NONE;
-	v->next = c->head;
-	if (c->head != VCPU_NONE)
-		s->vcpu[c->head].prev = nr;
-	c->head = nr;
-	if (!c->waiting[v->rank]++)
-		cpumask_set(&s->waits[v->rank], cpu_nr(s, c));
-}
-
-/* mean() - The weighted average of the queue's time, as far ahead of @from,
- * over those of @rank that have @c or wait for it.
- * @weight: out: what they weigh together */
-static double mean(const struct sim *s, const struct cpu *c, enum rank rank,
-		   int64_t from, double *weight)
-{
-	double sum = 0, all = 0, w;
-	uint16_t i = c->cur;
-
-	if (i != VCPU_NONE && s->vcpu[i].rank == rank) {
-		all = vcpu_weight(s, &s->vcpu[i]);
-		sum = all * (double)(s->vcpu[i].turn - from);
-	}
-	for (i = c->waiting[rank] ? c->head : VCPU_NONE; i != VCPU_NONE;
-	     i = s->vcpu[i].next) {
-		const struct vcpu *v = &s->vcpu[i];
-
-		if (v->rank != rank)
-			continue;
-		w = vcpu_weight(s, v);
-		all += w;
-		sum += w * (double)(v->turn - from);
-	}
-	*weight = all;
-	return all > 0 ? sum / all : 0;
-}
-
-/* ask() - @v's next slice is due when its weight allows. */
-static void ask(const struct sim *s, struct vcpu *v)
-{
-	v->due = v->turn + weigh(s, v, s->cost.slice_ns);
-}
-
-/*
- * join() - Where a vcpu that comes stands in @c's order
- *
- * It is owed as much against the new average as it was against the old one;
- * it counts in that average itself.
- */
-static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
-{
-	int64_t owed = v->turn, most = weigh(s, v, s->cost.slice_ns);
-	double others, mine = vcpu_weight(s, v), at;
-
-	if (owed > most)
-		owed = most;
-	if (owed < -most)
-		owed = -most;
-	v->cpu = cpu_nr(s, c);
-	v->turn = c->turn[v->rank];
-	at = mean(s, c, v->rank, v->turn, &others);
-	if (owed < 0) {
-		/* Linux keeps a sleeper queued until it is owed nothing */
-		owed +=
-		    (int64_t)((double)v->slept_ns * TURN_ONE / (others + mine));
-		owed = owed < 0 ? owed : 0;
-	}
-	v->slept_ns = 0;
-	if (others > 0)
-		v->turn +=
-		    (int64_t)(at - (double)owed * (others + mine) / others);
-	ask(s, v);
-}
-
-/* leave() - It goes away from @c, where it does not count any more. */
-static void leave(const struct sim *s, struct cpu *c, struct vcpu *v)
-{
-	double others, mine = vcpu_weight(s, v);
-	double ahead = mean(s, c, v->rank, v->turn, &others);
-
-	if (others > 0) {
-		v->turn = (int64_t)(ahead * others / (others + mine));
-	} else {
-		c->turn[v->rank] = v->turn;
-		v->turn = 0;
-	}
-}
-
-static void dequeue(struct sim *s, struct cpu *c, struct vcpu *v)
-{
-	if (v->prev != VCPU_NONE)
-		s->vcpu[v->prev].next = v->next;
-	else
-		c->head = v->next;
-	if (v->next != VCPU_NONE)
-		s->vcpu[v->next].prev = v->prev;
-	if (!--c->waiting[v->rank])
-		cpumask_clear(&s->waits[v->rank], cpu_nr(s, c));
-}
-
-/* next_of() - Who of those that wait should run: of the best rank, of those
- * not ahead of their average, who is due first. */
-static struct vcpu *next_of(struct sim *s, const struct cpu *c)
-{
-	struct vcpu *best = NULL;
-	enum rank rank = RANK_OWNER;
-	double weight, at;
-
-	if (c->head == VCPU_NONE || s->vcpu[c->head].next == VCPU_NONE)
-		return c->head == VCPU_NONE ? NULL : &s->vcpu[c->head];
-	while (!c->waiting[rank])
-		rank++;
-	at = mean(s, c, rank, 0, &weight) + 1;
-	for (uint16_t i = c->head; i != VCPU_NONE; i = s->vcpu[i].next) {
-		struct vcpu *v = &s->vcpu[i];
-
-		if (v->rank != rank || (double)v->turn > at)
-			continue;
-		if (!best || v->due < best->due ||
-		    (v->due == best->due && v->since_ns < best->since_ns))
-			best = v;
-	}
-	return best;
-}
-
 /* --- getting the cpu and leaving it -------------------------------------- */
 
 /* cold_ns() - What @v, about to run on @c, must do again. */
@@ -355,7 +213,6 @@ static struct vcpu *off(struct sim *s, struct cpu *c)
 	if (!c->starting) {
 		v->left_cpu_ns = c->busy_ns;
 		v->ran_ns += s->now_ns - v->since_ns;
-		c->last = c->cur;
 	}
 	c->cur = VCPU_NONE;
 	c->starting = false;
@@ -378,15 +235,15 @@ static void ready_again(struct sim *s, struct vcpu *v)
 /* refill() - Nobody has the cpu: the next one, or rest. */
 static void refill(struct sim *s, struct cpu *c)
 {
-	struct vcpu *v = next_of(s, c);
+	struct vcpu *v = queue_next(s, c);
 
 	if (v) {
-		dequeue(s, c, v);
+		queue_remove(s, c, v);
 	} else {
 		v = place_pull(s, c, false);
 		if (v) {
 			cpu_take(s, v);
-			join(s, c, v);
+			queue_join(s, c, v);
 		}
 	}
 	if (v) {
@@ -406,48 +263,23 @@ static void displace(struct sim *s, struct cpu *c, struct vcpu *v,
 	struct vcpu *old = off(s, c);
 
 	ready_again(s, old);
-	insert(s, c, old);
+	queue_insert(s, c, old);
 	start(s, c, v, cost_ns);
-}
-
-/*
- * beats() - Does @v, just woken, take the cpu from @cur?
- *
- * At once, if @cur is ahead of their average; if it is due earlier, not before
- * @cur's turn has lasted a while.
- */
-static bool beats(const struct sim *s, const struct cpu *c,
-		  const struct vcpu *v, struct vcpu *cur)
-{
-	double others, mine, at;
-
-	if (v->rank != cur->rank)
-		return v->rank < cur->rank;
-	mine = vcpu_weight(s, v);
-	at = mean(s, c, v->rank, cur->turn, &others);
-	at = (at * others + mine * (double)(v->turn - cur->turn)) /
-	     (others + mine);
-	if (at < -1)
-		return true;
-	if (cur->due <= cur->turn)
-		ask(s, cur);
-	return !c->starting && v->due < cur->due &&
-	       s->now_ns - c->turn_ns >= s->cost.wakeup_ns;
 }
 
 void cpu_add(struct sim *s, struct cpu *c, struct vcpu *v)
 {
 	cpu_charge(s, c);
-	join(s, c, v);
+	queue_join(s, c, v);
 	if (c->cur == VCPU_NONE) {
 		start(s, c, v, s->cost.wake_ns);
 		return;
 	}
-	if (beats(s, c, v, &s->vcpu[c->cur])) {
+	if (queue_beats(s, c, v, &s->vcpu[c->cur])) {
 		displace(s, c, v, s->cost.switch_ns + s->cost.preempt_ns);
 		return;
 	}
-	insert(s, c, v);
+	queue_insert(s, c, v);
 	note_calm(s, c);
 	if (!c->queue_turn)
 		plan_event(s, c);
@@ -457,8 +289,8 @@ void cpu_take(struct sim *s, struct vcpu *v)
 {
 	struct cpu *c = &s->cpu[v->cpu];
 
-	dequeue(s, c, v);
-	leave(s, c, v);
+	queue_remove(s, c, v);
+	queue_leave(s, c, v);
 	note_calm(s, c);
 }
 
@@ -469,7 +301,7 @@ void cpu_remove(struct sim *s, struct cpu *c, struct vcpu *v)
 		return;
 	}
 	off(s, c);
-	leave(s, c, v);
+	queue_leave(s, c, v);
 	refill(s, c);
 }
 
@@ -477,15 +309,11 @@ void cpu_remove(struct sim *s, struct cpu *c, struct vcpu *v)
  * it has another whole one. */
 static void turn_over(struct sim *s, struct cpu *c)
 {
-	struct vcpu *cur = &s->vcpu[c->cur], *best;
-	double weight;
+	struct vcpu *next = queue_over(s, c, &s->vcpu[c->cur]);
 
-	ask(s, cur);
-	best = next_of(s, c);
-	if (best && (best->due < cur->due ||
-		     mean(s, c, cur->rank, cur->turn, &weight) < -1)) {
-		dequeue(s, c, best);
-		displace(s, c, best, s->cost.switch_ns);
+	if (next) {
+		queue_remove(s, c, next);
+		displace(s, c, next, s->cost.switch_ns);
 		return;
 	}
 	c->turn_ns = s->now_ns;

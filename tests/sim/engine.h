@@ -4,6 +4,7 @@
  *
  *	arrive.c  loads: when requests come and what work they ask for
  *	guest.c	  in a VM: frames, its queue, its vcpus, its agent
+ *	queue.c	  who waits for a cpu, and who is next
  *	cpu.c	  a cpu: who has it, for how long, how fast
  *	place.c	  which cpu a vcpu that wakes goes to; looking for work
  *	host.c	  hostd: senses, decides, owns, moves
@@ -82,7 +83,6 @@ struct cpu {
 	uint16_t head;	 /* vcpus that wait, any order */
 	uint16_t waiting[RANKS];
 	uint16_t sibling, llc, node;
-	uint16_t last;	     /* who ran here before, or VCPU_NONE */
 	uint32_t speed;	     /* of 1024, of cur */
 	uint64_t begin_ns;   /* starting: when it begins to run */
 	uint64_t turn_ns;    /* when cur's turn began */
@@ -264,6 +264,35 @@ void guest_told(struct sim *s, struct sim_vm *vm, uint64_t told);
 
 /* guest_wait_ns() - How long the oldest task has waited for a vcpu. */
 uint64_t guest_wait_ns(const struct sim *s, const struct sim_vm *vm);
+
+/* --- queue.c ------------------------------------------------------------- */
+
+/* queue_time() - @ran_ns of @v, in its queue's time. */
+int64_t queue_time(const struct sim *s, const struct vcpu *v, uint64_t ran_ns);
+
+/* queue_join() - Where a vcpu that comes stands in @c's order: it is owed as
+ * much against the new average as against the old one, and counts in it. */
+void queue_join(struct sim *s, const struct cpu *c, struct vcpu *v);
+
+/* queue_leave() - It goes away, and does not count in @c's order any more. */
+void queue_leave(const struct sim *s, struct cpu *c, struct vcpu *v);
+
+/* queue_insert(), queue_remove() - It waits; it does not wait any more. */
+void queue_insert(struct sim *s, struct cpu *c, struct vcpu *v);
+void queue_remove(struct sim *s, struct cpu *c, struct vcpu *v);
+
+/* queue_next() - Of those that wait, who should run; NULL: nobody waits. */
+struct vcpu *queue_next(struct sim *s, const struct cpu *c);
+
+/* queue_beats() - Does @v, just woken, take the cpu from @cur? At once if @cur
+ * is ahead of their average; if @v is due earlier, once @cur's turn has lasted
+ * `wakeup`. */
+bool queue_beats(const struct sim *s, const struct cpu *c, const struct vcpu *v,
+		 struct vcpu *cur);
+
+/* queue_over() - @cur's slice has ended and it asks for another one. Return:
+ * who should run instead, or NULL. */
+struct vcpu *queue_over(struct sim *s, const struct cpu *c, struct vcpu *cur);
 
 /* --- cpu.c --------------------------------------------------------------- */
 

@@ -93,7 +93,6 @@ static void open_cpus(struct sim *s)
 
 		*c = (struct cpu){ .cur = VCPU_NONE,
 				   .head = VCPU_NONE,
-				   .last = VCPU_NONE,
 				   .sibling = CPU_NONE,
 				   .speed = 1024 };
 		if (s->s->smt == 2 && (i ^ 1) < s->cpu_cnt)

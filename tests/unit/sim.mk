@@ -1,7 +1,7 @@
 # the simulator's engine
 SIM_PARSE := $(addprefix tests/sim/,scenario.c scenario_key.c costs.c value.c)
 SIM_ENGINE := $(SIM_PARSE) $(addprefix tests/sim/,arrive.c check.c cpu.c \
-	guest.c host.c memory.c oracle.c place.c result.c run.c) \
+	guest.c host.c memory.c oracle.c place.c queue.c result.c run.c) \
 	$(POLICY_SRCS) hostd/owners.c tests/unit/policy_rules.c
 
 UNIT += sim_heap
