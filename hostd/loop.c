@@ -508,6 +508,7 @@ static void pass(struct loop *l)
 	actuate_flush(l->conf.actuate, now_ns);
 	if (now_ns >= l->publish_ns) {
 		l->publish_ns = now_ns + PUBLISH_NS;
+		l->snap.move_ns = actuate_move_ns();
 		sense_shares(&l->sense, &l->snap);
 		publish(&l->snap, &l->ports);
 	}

@@ -273,7 +273,8 @@ static void put_time(struct look *l, uint64_t interval_ns, const char *policy,
 				 .interval_ns = interval_ns,
 				 .skipped = l->f->skipped,
 				 .lost = l->f->lost,
-				 .whole = whole };
+				 .whole = whole,
+				 .move_ns = (uint32_t)l->s->move_ns };
 
 	strncpy(t.policy, policy, sizeof(t.policy) - 1);
 	put(l->f, RECORD_TIME, 0, &t, sizeof(t));

@@ -100,7 +100,8 @@ struct record_time {
 	uint64_t skipped, lost;
 	char policy[32]; /* ends in NUL */
 	uint8_t whole;	 /* all that there was at the beginning was written */
-	uint8_t pad[7];
+	uint8_t pad[3];
+	uint32_t move_ns; /* what a move takes; 0: not known */
 };
 
 struct record_grant {

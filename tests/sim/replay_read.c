@@ -265,6 +265,7 @@ static const char *read_time(struct replay_file *r, const struct record *rec)
 		return "settings out of range";
 	r->time = *t;
 	r->s.now_ns = t->now_ns;
+	r->s.move_ns = t->move_ns;
 	return NULL;
 }
 
