@@ -3,43 +3,52 @@
  * policy_slo.c - each VM's own target, with the fewest cpus that meet it
  *
  * The idea. A tail is made of moments in which a vcpu wanted a cpu and had
- * none. So look for those moments and nothing else: when a VM waits longer
- * than a fraction of what its SLO allows, and one more cpu could be used by a
- * vcpu that has none, give it that cpu at once. And when its vcpus have, for a
- * while, used less than one cpu fewer could do, take one back, without waiting
- * for the guest to say so: guests do not park. Adding is quick and taking is
- * slow, because a cpu too many costs little (harvesters run on it whenever its
- * owner is halted) and a cpu too few costs the SLO.
+ * none. So look for those moments and nothing else, give a cpu at once, and
+ * have it back as soon as its owner rests: what a VM owns then follows what it
+ * runs, request by request. What sets the pace is not a clock but what a move
+ * takes on this host, measured: snapshot.move_ns. Where moves take 2 us this is
+ * Caladan's rule; where they take a millisecond cpus stay for a while. Until
+ * some moves were made it is not known, and the slow rules below stand alone.
  *
- * Asking. The threshold is slo / 4: whatever waits that long still has three
- * quarters of its budget to be served in. Over it may be the age of the oldest
- * untaken frame, or the longest open ready wait; frames held for a full ring
- * are over it by nature. None of them is enough alone. A guest may leave
- * frames lying while all its vcpus are halted or run on cpus they own; cpus do
- * not cure that. So the VM must have more runnable vcpus than cpus. If it has
- * not, and a vcpu waits while another's cpu lies idle, the cpu changes hands
- * inside the VM instead. After a grant the VM may ask again one threshold
- * later, when the first cpu could show its effect; a vcpu that has itself
- * waited too long is proof enough and does not wait for that.
+ * Asking. A VM that owns nothing and wants to run asks at once: what it rides
+ * on is everybody's. One that owns some asks when it has waited for two moves,
+ * or for 1/200 of its SLO if that is longer; never later than a quarter of it:
+ * three quarters are left to be served in. It may be the oldest untaken frame
+ * that waits, or a ready vcpu; frames held for a full ring are over the limit
+ * by nature. None of them is enough alone. A guest may leave frames lying while
+ * all its vcpus are halted or run on cpus they own; cpus do not cure that. So
+ * the VM must have more runnable vcpus than cpus. If it has not, and a vcpu
+ * waits while another's cpu lies idle, the cpu changes hands inside the VM
+ * instead. After a grant the VM may ask again one threshold later; a vcpu that
+ * has itself waited too long is proof enough.
  *
- * Taking from others. Guarantees first, always (guarantee.c). Then free cpus;
- * then best-effort owners; then a VM that could spare one by its last window;
- * then a VM that owns at least two more above its minimum than the asker does,
- * which evens shares out and cannot swing back. A cpu that changed hands less
- * than HOLD_MIN ago is left alone. Those who own nothing ask first, the rest in
- * an order that turns.
+ * Giving back. A cpu above the VM's minimum goes back when its owner has been
+ * halted for two moves: giving it and having it again costs two, so nobody does
+ * much worse than who knows the future (budget.c). A VM that is late more often
+ * than its SLO forgives, while cpus are to be had, keeps its own longer: 32
+ * moves, then 1024. And every WINDOW its cpu time is compared with what it
+ * owns: it needs its use / 70 %, for below that three vcpus in random order
+ * seldom want the same cpu at once, and nothing below 5 %, a guest kernel's
+ * ticks. If it owns more, and no wait came near the threshold, the least useful
+ * cpu goes. If it asks again within a second that was wrong: the next one is
+ * held twice as long by this rule, up to HOLD_MAX; an ask that comes later
+ * halves it. A VM that did not run at all in a window (paused, crashed) spares
+ * cpus whatever its signals say; and frames untaken for a whole second are no
+ * longer a signal.
  *
- * Giving back. Every WINDOW a VM's cpu time is compared with what it owns. The
- * cpus it needs are its use / 70 %: below that, three vcpus in random order
- * seldom want the same cpu at once. It needs none at all below 5 %, a guest
- * kernel's ticks. If it owns more, and no wait came near the threshold, one cpu
- * goes back: the least useful one. If it asks again within a second, the guess
- * was wrong: the next cpu is held twice as long, up to HOLD_MAX; an ask that
- * comes later halves it. So a load the window misjudges costs a short wait
- * every few seconds, not every few milliseconds. A VM that did not run at all
- * in a window (paused, stopped in a debugger, crashed) spares cpus whatever its
- * signals say; and frames untaken for a whole second are no longer a signal.
- * A held cpu that its VM could spare is still there for a VM in trouble.
+ * When cpus are short. Guarantees first, always (guarantee.c): a VM owns its
+ * minimum, wanted or not, so that its first request after a rest waits for
+ * nobody. Then best-effort owners lose, then cpus whose owners rest, then the
+ * running vcpu that may wait longest by its SLO, but within equal parts by
+ * weight (take.c). So who misses is no accident: of equal parts, who asked for
+ * the loosest target; of equal targets, who has most. What each VM missed is
+ * counted beside what its SLO forgives: hostctl shows it. Those who own nothing
+ * ask first, the rest in an order that turns. A cpu just moved is left alone
+ * for ten moves.
+ *
+ * Which cpu. A core of its own before a warm one: on a busy core each thread is
+ * a third slower. Harvesters are kept off the other thread of such a core
+ * (cores.h); policy ias lets them, until they are seen to hurt.
  *
  * Scarce signals. With no vcpu states every vcpu counts as runnable and the
  * delay alone asks; no cpu time either, so cpus go back one at a time after
@@ -48,33 +57,28 @@
  *
  * A VM whose agent (docs/overview.md) keeps its workers on the vcpus that own a
  * cpu does not show its need by vcpus that wait: hint.h says by what, and how
- * far it is believed. It obtains a free cpu, never somebody's. In return its
- * cpus are used more densely: an agent leaves no work behind a busy vcpu while
- * another one rests, so that one goes back below 90 %.
+ * far it is believed. It obtains a free cpu, never somebody's. Its cpus go back
+ * by windows only, since the agent is told of each, and below 90 %: it leaves
+ * no work behind a busy vcpu while another one rests.
  *
  * Cost. A VM is looked at when something of it changed or it waits, which is
- * what the snapshot lists, and when its timer is due: at the end of its window,
- * or when a hint of its agent will have come true. A VM that owns no more than
- * its minimum can lose nothing by a window and has none. So VMs at rest cost
- * nothing, and a decision that is told of all VMs comes to the same as one that
- * is told of those that changed.
+ * what the snapshot lists, and when its timer is due: an owner has halted for
+ * long enough, its window ends, a hint of its agent will have come true. So VMs
+ * at rest cost nothing, and a decision that is told of all VMs comes to the
+ * same as one that is told of those that changed.
  *
  * Best-effort VMs own nothing here. They ride on every managed cpu below
  * everybody, and the kernel divides what is left by their weights; ownership
  * would change no affinity and only cost moves.
  *
  * It does badly where
- *  - a VM with cpus-min = 0 wakes from rest: its first requests find the
- *    floor, until the first wait crosses the threshold;
- *  - cpus are fewer than VMs in trouble: nobody goes below the guarantee, but
- *    a VM without one may stay on the floor while others hold one each;
+ *  - targets are nearer than a decision and a move: a VM with no guarantee pays
+ *    both on the first request after each rest. Give it a minimum;
+ *  - most cpus are in use and both threads of most cores are: an owner more on
+ *    a core slows down another one, and nobody weighs that;
  *  - the wait is inside the guest (a lock, one busy vcpu out of many): no
- *    signal here tells that from a slow application;
- *  - load comes in bursts a few windows apart: each burst's first request
- *    pays, until the hold has grown past the gap;
- *  - vcpus collide at random, rarely and briefly: one wait over the threshold
- *    asks for a cpu, though p99 would forgive it. Such a VM ends up owning more
- *    than its target strictly needs; harvesters have the time it leaves.
+ * signal here tells that from a slow application;
+ *  - best-effort work matters more than a third of a core's speed: see ias.
  */
 #include "policy_slo.h"
 
@@ -83,8 +87,10 @@
 #define US 1000ull
 #define MS 1000000ull
 
-/* A quarter of the SLO; below 20 us a signal would be about the cost of
- * waking a vcpu (about 40 us on virtual machines) and moving one. */
+/* While a move's cost is not known: a quarter of the SLO; below 20 us a signal
+ * would be about the cost of waking a vcpu (about 40 us on virtual machines).
+ * When it is: a 200th costs next to nothing in cpus (2 % more than a 30th in
+ * the simulator) and no less than half an interval can be seen. */
 #define SLO_SHARE	     4
 #define THRESHOLD_MIN_NS     (20 * US)
 #define QUICK_SHARE	     200
