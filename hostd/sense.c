@@ -120,13 +120,20 @@ static unsigned next_word(const struct sense *z, unsigned word)
 }
 
 /* collect() - Slots to look at, asked for. Return: how many. */
-static unsigned collect(struct sense *z, uint16_t *vcpu)
+static unsigned collect(struct sense *z, const struct snapshot *s,
+			uint16_t *vcpu)
 {
 	unsigned cnt = 0, word = z->word;
-	uint64_t bits;
+	uint64_t bits, any = 0;
 
-	for (unsigned i = 0; i < DIRTY_TOPS(VCPU_MAX); i++)
-		z->pending_top[i] |= dirty_take(&z->page->top[i]);
+	for (unsigned i = 0; i < DIRTY_TOPS(VCPU_MAX); i++) {
+		bits = dirty_take(&z->page->top[i]);
+		if (bits)
+			z->pending_top[i] |= bits;
+		any |= z->pending_top[i];
+	}
+	if (!any)
+		return 0;
 	while (cnt < VCPUS_MAX && (word = next_word(z, word)) < WORDS) {
 		z->pending_top[word / 64] &= ~(1ull << (word % 64));
 		bits = z->pending[word] | dirty_take(&z->page->word[word].bits);
@@ -135,6 +142,7 @@ static unsigned collect(struct sense *z, uint16_t *vcpu)
 			vcpu[cnt] = (uint16_t)(word * 64 +
 					       (unsigned)__builtin_ctzll(bits));
 			__builtin_prefetch(&z->page->slot[vcpu[cnt]]);
+			__builtin_prefetch(&s->vcpu[vcpu[cnt]], 1);
 			cnt++;
 		}
 		z->word = (word + 1) % WORDS;
@@ -145,7 +153,7 @@ static unsigned collect(struct sense *z, uint16_t *vcpu)
 static void look_at_vcpus(struct sense *z, struct snapshot *s)
 {
 	uint16_t vcpu[VCPUS_MAX + 64]; /* a word more than it stops at */
-	unsigned cnt = collect(z, vcpu);
+	unsigned cnt = collect(z, s, vcpu);
 
 	for (unsigned i = 0; i < cnt; i++)
 		read_vcpu(z, s, vcpu[i]);

@@ -78,6 +78,8 @@
  */
 #include "policy_slo.h"
 
+#include "hl/sensor.h"
+
 #define US 1000ull
 #define MS 1000000ull
 
@@ -85,6 +87,8 @@
  * waking a vcpu (about 40 us on virtual machines) and moving one. */
 #define SLO_SHARE	     4
 #define THRESHOLD_MIN_NS     (20 * US)
+#define QUICK_SHARE	     200
+#define QUICK_MIN_NS	     (10 * US)
 #define THRESHOLD_DEFAULT_NS (100 * US) /* latency-critical, no SLO given */
 
 /* Near the threshold: a quarter of it, but not what any wake-up costs. */
@@ -104,9 +108,11 @@
  * nothing. */
 #define GRACE_NS (2 * MS)
 
-#define HOLD_MIN_NS (2 * MS) /* above what the slowest backend takes */
-#define HOLD_MAX_NS (HOLD_MIN_NS << 11) /* 4 s */
-#define SOON_NS	    (1000 * MS) /* idle cpus serve harvesters meanwhile */
+#define HOLD_MIN_NS  (2 * MS) /* above what the slowest backend takes */
+#define HOLD_MAX_NS  (HOLD_MIN_NS << 11) /* 4 s */
+#define SETTLE_MOVES 10 /* a cpu just moved has to be of some use first */
+#define SHORT_NS     (100 * MS)
+#define SOON_NS	     (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
 /* A hint that obtained nothing is looked at again then: soon enough for what
  * was going to take a free cpu. */
@@ -122,13 +128,38 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t threshold_ns(const struct vm_view *v)
+static uint64_t greater(uint64_t a, uint64_t b)
 {
-	uint64_t t = v->slo_ns / SLO_SHARE;
+	return a > b ? a : b;
+}
 
-	if (!v->slo_ns)
+static uint64_t threshold_ns(const struct snapshot *s, uint16_t vm)
+{
+	uint64_t slo_ns = s->vm[vm].slo_ns, most_ns = slo_ns / SLO_SHARE;
+
+	if (!slo_ns)
 		return THRESHOLD_DEFAULT_NS;
-	return t > THRESHOLD_MIN_NS ? t : THRESHOLD_MIN_NS;
+	if (!s->move_ns)
+		return greater(most_ns, THRESHOLD_MIN_NS);
+	return lesser(greater(most_ns, THRESHOLD_MIN_NS),
+		      greater(greater(2 * s->move_ns, slo_ns / QUICK_SHARE),
+			      QUICK_MIN_NS));
+}
+
+/*
+ * linger_ns() - How long @m keeps a cpu whose owner has halted
+ *
+ * As long as the gear says its budget allows; but not while cpus are short:
+ * then what one VM keeps unused makes another one late.
+ */
+static uint64_t linger_ns(const struct slo_state *st, const struct snapshot *s,
+			  const struct slo_vm *m)
+{
+	const struct gear *gear = budget_gear(&m->budget);
+
+	if (st->short_ns && s->now_ns - st->short_ns < SHORT_NS)
+		gear = budget_thriftiest();
+	return gear->linger_moves * s->move_ns;
 }
 
 /* heard() - Does a VM's port say anything about cpus? */
@@ -139,14 +170,28 @@ static bool heard(const struct pick *k, uint16_t vm)
 	return v->has_port && !(pick_owned(k, vm) && v->delay_ns >= STUCK_NS);
 }
 
+/* starved() - Does a VM that owns nothing want to run? Where moves are known to
+ * be quick there is nothing to wait for: what it rides on is everybody's. */
+static bool starved(const struct pick *k, uint16_t vm)
+{
+	uint16_t vcpu;
+
+	if (!k->s->move_ns || pick_owned(k, vm))
+		return false;
+	vcpu = pick_vcpu(k, vm, CPU_NONE, PICK_RUNNABLE);
+	return vcpu != VCPU_NONE && k->s->vcpu[vcpu].run != VCPU_RUN_UNKNOWN;
+}
+
 /* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
 static enum reason trouble(const struct pick *k, uint16_t vm,
 			   const struct hint_trust *trust)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t limit = threshold_ns(v);
+	uint64_t limit = threshold_ns(k->s, vm);
 	bool port = heard(k, vm);
 
+	if (starved(k, vm))
+		return REASON_READY_WAIT;
 	if (port && v->delay_ns >= limit)
 		return REASON_DELAY;
 	if (v->ready_ns >= limit)
@@ -167,7 +212,7 @@ static enum reason trouble(const struct pick *k, uint16_t vm,
 static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t limit = threshold_ns(v) / NEAR_SHARE;
+	uint64_t limit = threshold_ns(k->s, vm) / NEAR_SHARE;
 
 	if (limit < NEAR_MIN_NS)
 		limit = NEAR_MIN_NS;
@@ -283,12 +328,13 @@ static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
 			uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t at_ns = m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER;
+	uint64_t at_ns = lesser(
+	    m->halted_ns, m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER);
 	uint64_t hint_ns;
 
 	if (!v->hinted)
 		return at_ns;
-	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(v));
+	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(k->s, vm));
 	if (hint_ns < m->grace_ns)
 		hint_ns = m->grace_ns;
 	if (hint_ns <= k->s->now_ns)
@@ -341,6 +387,43 @@ static void judge(struct pick *k, struct slo_vm *m, uint16_t vm)
 		window_close(k, m, vm);
 }
 
+/*
+ * give_halted() - Cpus above @vm's minimum whose owners have halted long enough
+ *
+ * Not where an agent places workers: they would have to be told each time; nor
+ * before it is known what a move takes.
+ * Return: when to look again; HINT_NEVER: not before something changes.
+ */
+static uint64_t give_halted(struct pick *k, const struct slo_state *st,
+			    uint16_t vm)
+{
+	const struct slo_vm *m = &st->vm[vm];
+	const struct snapshot *s = k->s;
+	const struct vm_view *v = &s->vm[vm];
+	uint64_t linger = linger_ns(st, s, m), next_ns = HINT_NEVER, halted_ns;
+
+	if (!s->move_ns || v->hinted)
+		return HINT_NEVER;
+	for (unsigned i = v->first_vcpu;
+	     i < snapshot_vcpus_end(s, vm) && pick_owned(k, vm) > v->cpus_min;
+	     i++) {
+		uint16_t cpu = s->vcpu[i].cpu;
+
+		if (s->vcpu[i].run != VCPU_RUN_HALTED || cpu >= s->cpu_cnt ||
+		    pick_owner(k, cpu) != i || cpumask_has(&k->moved, cpu))
+			continue;
+		halted_ns = pick_halted_ns(s, (uint16_t)i);
+		if (halted_ns < linger) {
+			next_ns =
+			    lesser(next_ns, s->now_ns - halted_ns + linger);
+			continue;
+		}
+		pick_because(k, halted_ns, linger);
+		pick_drop(k, cpu, REASON_GIVE_BACK);
+	}
+	return next_ns;
+}
+
 /* watch() - Something of @vm changed, or its timer is due. */
 static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 {
@@ -352,9 +435,14 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 		wheel_stop(&st->wheel, vm);
 		return;
 	}
-	if (!m->live)
+	if (!m->live) {
 		*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
-	if ((v->delay_ns || v->ready_ns || v->held || v->hinted) &&
+		budget_start(&m->budget, v, k->s->now_ns);
+	}
+	budget_turn(&m->budget, v, k->s->now_ns);
+	m->halted_ns = give_halted(k, st, vm);
+	if ((v->delay_ns || v->ready_ns || v->held || v->hinted ||
+	     starved(k, vm)) &&
 	    k->s->now_ns >= m->grace_ns)
 		listen(k, st, vm);
 	if (is_judged(k, m, vm))
@@ -364,61 +452,35 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	wait_for_next(k, st, vm);
 }
 
-/* surplus() - Cpus @vm owns above its guarantee. */
-static int surplus(const struct pick *k, uint16_t vm)
-{
-	const struct vm_view *v = &k->s->vm[vm];
-
-	return pick_owned(k, vm) - (pick_is_lc(k->s, vm) ? v->cpus_min : 0);
-}
-
-/*
- * worth() - How good a victim @vm is for an asker that owns @asker above its
- * own guarantee. Return: 0 when it is none.
- */
-static int worth(const struct pick *k, const struct slo_state *st, uint16_t vm,
-		 int asker)
-{
-	int over = surplus(k, vm);
-
-	if (over <= 0)
-		return 0;
-	if (!pick_is_lc(k->s, vm))
-		return 2 * CPU_MAX + over;
-	if (st->vm[vm].spare)
-		return CPU_MAX + st->vm[vm].spare;
-	return over >= asker + 2 ? over : 0;
-}
-
-/* take() - A cpu somebody else has less use for. Return: it, or CPU_NONE. */
-static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
+/* take() - A cpu of another VM: one it could spare by its last window, or one
+ * of pick_take()'s. Return: it, or CPU_NONE. */
+static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
+		     uint16_t vcpu)
 {
 	const struct snapshot *s = k->s;
-	int mine = surplus(k, asker), best_worth = 0, w;
-	uint16_t best = CPU_NONE, cpu;
+	uint64_t settle_ns = HOLD_MIN_NS;
+	uint16_t cpu;
 
+	if (s->move_ns)
+		settle_ns = lesser(settle_ns, SETTLE_MOVES * s->move_ns);
+	st->short_ns = s->now_ns;
+	cpu = pick_take(k, asker, vcpu, settle_ns);
+	if (cpu != CPU_NONE)
+		return cpu;
 	vmset_for_each(i, &s->rich)
 	{
 		uint16_t vm = (uint16_t)i;
 
-		if (vm == asker)
-			continue;
-		w = worth(k, st, vm, mine);
-		if (w <= best_worth)
+		if (vm == asker || !st->vm[vm].spare)
 			continue;
 		cpu = pick_loser(k, vm);
 		if (cpu == CPU_NONE ||
-		    s->now_ns - s->cpu[cpu].since_ns < HOLD_MIN_NS)
+		    s->now_ns - s->cpu[cpu].since_ns < settle_ns)
 			continue;
-		best = cpu;
-		best_worth = w;
+		st->vm[vm].spare--;
+		return cpu;
 	}
-	if (best != CPU_NONE) {
-		struct slo_vm *m = &st->vm[s->vcpu[pick_owner(k, best)].vm];
-
-		m->spare -= m->spare > 0;
-	}
-	return best;
+	return CPU_NONE;
 }
 
 /* granted() - Remember a grant: how long it is kept, when it has settled. */
@@ -451,12 +513,12 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
 	const struct snapshot *s = k->s;
 	uint16_t cpu;
 
-	if (pick_waited_ns(s, vcpu) < threshold_ns(&s->vm[vm]))
+	if (pick_waited_ns(s, vcpu) < threshold_ns(s, vm))
 		return;
 	cpu = pick_loser(k, vm);
 	if (cpu == CPU_NONE || !pick_halted_ns(s, pick_owner(k, cpu)))
 		return;
-	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(&s->vm[vm]));
+	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(s, vm));
 	pick_give(k, cpu, vcpu, REASON_READY_WAIT);
 }
 
@@ -480,7 +542,7 @@ static bool help_inside(struct pick *k, struct slo_state *st,
 	if (vcpu == VCPU_NONE)
 		return true;
 	pick_because(k, pick_signal_ns(&k->s->vm[ask.vm], ask.why),
-		     threshold_ns(&k->s->vm[ask.vm]));
+		     threshold_ns(k->s, ask.vm));
 	pick_give(k, cpu, vcpu, ask.why);
 	use = pick_use(k->s, ask.vm);
 	m->granted_ns = k->s->now_ns;
@@ -504,7 +566,8 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	uint16_t vcpu, cpu;
 
 	if (why == REASON_HINT ||
-	    (enough && hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
+	    (enough &&
+	     hint_full(k, ask.vm, &m->trust, threshold_ns(s, ask.vm))))
 		return help_inside(k, st, ask);
 	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
 	if (vcpu == VCPU_NONE)
@@ -517,18 +580,19 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	m->spare = 0;
 	if (pick_owned(k, ask.vm) >= v->cpus_max)
 		return false;
-	if (s->now_ns - m->granted_ns < threshold_ns(v) &&
-	    pick_waited_ns(s, vcpu) < threshold_ns(v))
+	if (!starved(k, ask.vm) &&
+	    s->now_ns - m->granted_ns < threshold_ns(s, ask.vm) &&
+	    pick_waited_ns(s, vcpu) < threshold_ns(s, ask.vm))
 		return false;
 	cpu = pick_cpu(k, ask.vm, PICK_RUNNABLE);
 	if (cpu == CPU_NONE) {
-		cpu = take(k, st, ask.vm);
+		cpu = take(k, st, ask.vm, vcpu);
 		if (cpu == CPU_NONE)
 			return true;
 		why = REASON_PREEMPTED;
 	}
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
-	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(v));
+	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(s, ask.vm));
 	pick_give(k, cpu, vcpu, why);
 	granted(k, st, ask.vm);
 	return true;
@@ -563,6 +627,8 @@ void slo_pass(struct slo_state *st, struct pick *k)
 
 	uint16_t vm;
 
+	k->whole = true;
+	k->quiet = st->cores.quiet;
 	pick_guarantee(k);
 	pick_trim(k);
 	st->ask_cnt = 0;
@@ -579,11 +645,13 @@ void slo_pass(struct slo_state *st, struct pick *k)
 
 static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
 {
+	struct slo_state *st = state;
 	struct pick k;
 
 	pick_begin(&k, s, p);
-	slo_pass(state, &k);
+	slo_pass(st, &k);
 	pick_end(&k);
+	cores_pass(&st->cores, s, p);
 }
 
 const struct policy_ops policy_slo = {

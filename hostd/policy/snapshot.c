@@ -183,15 +183,34 @@ void snapshot_mark_all(struct snapshot *s)
 		snapshot_mark(s, vm);
 }
 
-void snapshot_list(struct snapshot *s)
+/* list_word() - The VMs of a word of marks. Return: how many are listed now. */
+static unsigned list_word(struct snapshot *s, unsigned word, unsigned cnt)
 {
-	unsigned cnt = 0, vm = vmset_next(&s->marked, 0);
+	uint64_t bits = s->marked.word[word];
 
-	while (vm != VM_NONE) {
-		vmset_del(&s->marked, vm);
+	s->marked.word[word] = 0;
+	for (; bits; bits &= bits - 1) {
+		unsigned vm = word * 64 + (unsigned)__builtin_ctzll(bits);
+
 		if (vm < s->vm_cnt)
 			s->changed[cnt++] = (uint16_t)vm;
-		vm = vmset_next(&s->marked, vm + 1);
+	}
+	return cnt;
+}
+
+void snapshot_list(struct snapshot *s)
+{
+	unsigned cnt = 0;
+
+	for (unsigned i = 0; i < VMSET_TOPS; i++) {
+		uint64_t words = s->marked.top[i];
+
+		if (!words)
+			continue;
+		s->marked.top[i] = 0;
+		for (; words; words &= words - 1)
+			cnt = list_word(
+			    s, i * 64 + (unsigned)__builtin_ctzll(words), cnt);
 	}
 	s->changed_cnt = (uint16_t)cnt;
 }

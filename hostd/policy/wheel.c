@@ -10,7 +10,7 @@
 
 #define WORDS (WHEEL_SLOTS / 64)
 
-static void unlink_timer(struct wheel *w, uint16_t vm)
+void wheel_unlink(struct wheel *w, uint16_t vm)
 {
 	uint16_t slot = w->slot[vm], next = w->next[vm], prev = w->prev[vm];
 
@@ -24,12 +24,6 @@ static void unlink_timer(struct wheel *w, uint16_t vm)
 		w->used[slot / 64] &= ~(1ull << (slot % 64));
 	w->at_ns[vm] = 0;
 	w->cnt--;
-}
-
-void wheel_stop(struct wheel *w, uint16_t vm)
-{
-	if (w->at_ns[vm])
-		unlink_timer(w, vm);
 }
 
 void wheel_set(struct wheel *w, uint16_t vm, uint64_t at_ns)
@@ -88,7 +82,7 @@ uint16_t wheel_pop(struct wheel *w, uint64_t now_ns)
 		for (uint16_t i = w->head[slot]; i; i = w->next[i - 1]) {
 			if (w->at_ns[i - 1] > now_ns)
 				continue;
-			unlink_timer(w, (uint16_t)(i - 1));
+			wheel_unlink(w, (uint16_t)(i - 1));
 			return (uint16_t)(i - 1);
 		}
 		if (w->tick >= end)

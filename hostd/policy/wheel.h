@@ -34,7 +34,12 @@ struct wheel {
 void wheel_set(struct wheel *w, uint16_t vm, uint64_t at_ns);
 
 /* wheel_stop() - @vm has no timer. */
-void wheel_stop(struct wheel *w, uint16_t vm);
+void wheel_unlink(struct wheel *w, uint16_t vm);
+static inline void wheel_stop(struct wheel *w, uint16_t vm)
+{
+	if (w->at_ns[vm])
+		wheel_unlink(w, vm);
+}
 
 /*
  * wheel_pop() - A VM whose timer is due; it has none from then on

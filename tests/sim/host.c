@@ -188,6 +188,7 @@ static void sense(struct sim *s)
 	uint64_t by_ns = s->now_ns - snap->now_ns;
 
 	snap->now_ns = s->now_ns;
+	s->snap->move_ns = s->cost.move_ns;
 	for (unsigned i = 0; i < SIM_VM_MAX / 64; i++) {
 		uint64_t fresh = s->changed[i], old = s->waiting[i] & ~fresh;
 

@@ -13,6 +13,7 @@
 #include "costs.h"
 #include "demo.h"
 #include "matrix.h"
+#include "replay.h"
 #include "report.h"
 #include "scenario.h"
 
@@ -34,11 +35,13 @@ static const char usage[] =
     "       hostsim policies\n"
     "       hostsim calibrate [FILE]\n"
     "       hostsim demo [--costs FILE] RESULT\n"
+    "       hostsim replay FILE [--policy P] [--slo VM=TIME] [--compare]\n"
     "\n"
     "run simulates one scenario under one policy and prints each VM;\n"
     "matrix every scenario under every policy, on hosts of several sizes.\n"
     "calibrate measures this machine: a file for --costs.\n"
     "demo simulates what scripts/demo has measured: its result.json.\n"
+    "replay lets policies decide again on what `hostctl record` recorded.\n"
     "\n"
     "  --policy NAME    run: which (default slo); matrix: only this one\n"
     "  --cpus N[,N...]  sizes of the host (default: the file's; matrix:\n"
@@ -376,6 +379,8 @@ int main(int argc, char **argv)
 	};
 	int err;
 
+	if (argc > 1 && !strcmp(argv[1], "replay"))
+		return replay_main(argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < sizeof(command) / sizeof(*command);
 	     i++) {
 		if (strcmp(argv[1], command[i].name))

@@ -61,10 +61,12 @@ double group_median(const struct group *g,
 {
 	double value[SEEDS_MAX];
 
+	if (!g->cnt)
+		return 0;
 	for (unsigned i = 0; i < g->cnt; i++)
 		value[i] = get(&g->row[i]->result);
 	qsort(value, g->cnt, sizeof(value[0]), by_size);
-	return g->cnt ? value[g->cnt / 2] : 0;
+	return value[g->cnt / 2];
 }
 
 static double tail(const struct sim_result *r)
