@@ -52,7 +52,9 @@ void arrive_set(struct sim *s, struct sim_vm *vm, const struct sim_load *load)
 	vm->load = *load;
 	heap_drop(&s->heap, arrive_id(s, vm));
 	heap_drop(&s->heap, burst);
-	if (!s->oracle)
+	if (s->oracle)
+		oracle_threads(s);
+	else
 		guest_threads(s, vm,
 			      load->kind == LOAD_SPIN ? load->threads : 0);
 	if (load->kind != LOAD_POISSON && load->kind != LOAD_BURSTS)

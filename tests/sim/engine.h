@@ -147,7 +147,7 @@ struct sim {
 	/* cpus: nothing there; none but RANK_BE there or waiting */
 	struct cpumask idle, calm, all;
 	struct cpumask waits[RANKS]; /* cpus where such a one waits */
-	struct cpumask llc[SIM_CPU_MAX];
+	struct cpumask llc[SIM_CPU_MAX], node[NODE_MAX];
 	uint64_t waiting[SIM_VM_MAX / 64]; /* VMs where something waits */
 	uint64_t changed[SIM_VM_MAX / 64]; /* VMs to be looked at anew */
 	uint32_t lc_waiting; /* latency-critical ones among them */
@@ -393,6 +393,8 @@ void oracle_close(struct sim *s);
 /* oracle_frame() - A request comes, or (internal) a task of a collection. */
 void oracle_frame(struct sim *s, struct sim_vm *vm, uint64_t work_ns,
 		  bool internal);
+/* oracle_threads() - Some VM has more or fewer threads that never rest. */
+void oracle_threads(struct sim *s);
 /* oracle_due() - Some requests are done. */
 void oracle_due(struct sim *s);
 /* oracle_end() - What it could not answer, and what best-effort VMs had. */

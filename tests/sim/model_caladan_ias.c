@@ -9,10 +9,10 @@
  * configuration); 40 us here. When the vcpu rests, the sibling is free again.
  *
  * Memory bandwidth (ias_bw.c): over the limit, the best-effort VM that moves
- * most per cpu may use one cpu less; under it, the most limited one more; so
- * once a decision, every 10 us, or as often as there are new figures. Its limit
- * of 25 GB/s is for its authors' box; here it is 80 % of what a node can bear.
- * It samples misses on each cpu; here the meter says what each VM moves.
+ * most per cpu may use one cpu less; under it, the one with the highest limit
+ * one more; so every 10 us. Its limit of 25 GB/s is for its authors' box; here
+ * it is 80 % of what a node can bear. It samples misses on each cpu; here the
+ * meter says what each VM moves.
  *
  * In Caladan a best-effort program owns its cpus and loses one. Here it rides
  * on any, so it is barred from all but so many, unowned ones first.
@@ -26,6 +26,7 @@
 
 #define HT_PUNISH_NS 40000ull
 #define BW_PERCENT   80
+#define STEPS_MAX    100 /* of a decision; a millisecond's */
 
 /* budget_used() - Has a vcpu on its VM's reserved @cpu run for too long? */
 static bool budget_used(const struct caladan_state *st,
@@ -91,18 +92,6 @@ static bool is_news(const struct caladan_state *st, const struct snapshot *s)
 	return false;
 }
 
-static bool is_over(const struct snapshot *s)
-{
-	for (uint16_t i = 0; i < s->node_cnt; i++) {
-		const struct node_view *n = &s->node[i];
-
-		if (n->metered && n->mem_max_bytes_s &&
-		    n->mem_bytes_s > n->mem_max_bytes_s / 100 * BW_PERCENT)
-			return true;
-	}
-	return false;
-}
-
 static uint16_t cpus_used(const struct caladan_state *st,
 			  const struct vm_view *v, uint16_t vm)
 {
@@ -111,60 +100,112 @@ static uint16_t cpus_used(const struct caladan_state *st,
 	return limit && limit < v->vcpu_cnt ? limit : v->vcpu_cnt;
 }
 
+/* A node's traffic, and what changing limits is expected to make of it. */
+struct flow {
+	uint16_t node;
+	uint64_t now, limit;   /* bytes a second */
+	uint64_t each[VM_MAX]; /* of one cpu of a best-effort VM there; or 0 */
+	bool touched[VM_MAX];
+};
+
+/* flow_of() - Return: false for a node of which nothing is known. */
+static bool flow_of(struct flow *f, const struct caladan_state *st,
+		    const struct snapshot *s, uint16_t node)
+{
+	const struct node_view *n = &s->node[node];
+
+	*f = (struct flow){ .node = node,
+			    .now = n->mem_bytes_s,
+			    .limit = n->mem_max_bytes_s / 100 * BW_PERCENT };
+	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
+		const struct vm_view *v = &s->vm[vm];
+
+		if (v->present && v->class == VM_CLASS_BEST_EFFORT &&
+		    v->node == node && v->vcpu_cnt)
+			f->each[vm] = v->mem_bytes_s / cpus_used(st, v, vm);
+	}
+	return n->metered && f->limit;
+}
+
 /* hungriest() - The best-effort VM that moves most per cpu, or VM_NONE. */
-static uint16_t hungriest(const struct caladan_state *st,
+static uint16_t hungriest(const struct flow *f, const struct caladan_state *st,
 			  const struct snapshot *s)
 {
 	uint16_t best = VM_NONE;
-	uint64_t most = 0, each;
+	uint64_t most = 0;
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		const struct vm_view *v = &s->vm[vm];
-		uint16_t cpus = cpus_used(st, v, vm);
-
-		if (!v->present || v->class != VM_CLASS_BEST_EFFORT ||
-		    cpus <= 1)
+		if (f->each[vm] <= most || cpus_used(st, &s->vm[vm], vm) <= 1)
 			continue;
-		each = v->mem_bytes_s / cpus;
-		if (each > most) {
-			best = vm;
-			most = each;
-		}
+		best = vm;
+		most = f->each[vm];
 	}
 	return best;
 }
 
 /* limited() - The limited VM with the highest limit, or VM_NONE. */
-static uint16_t limited(const struct caladan_state *st,
+static uint16_t limited(const struct flow *f, const struct caladan_state *st,
 			const struct snapshot *s)
 {
 	uint16_t best = VM_NONE;
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
-		if (s->vm[vm].present && st->limit[vm] &&
+		if (s->vm[vm].present && s->vm[vm].node == f->node &&
+		    st->limit[vm] &&
 		    (best == VM_NONE || st->limit[vm] > st->limit[best]))
 			best = vm;
 	return best;
 }
 
+/* limit_node() - @steps one way, or fewer: one cpu less or more each. */
+static void limit_node(struct flow *f, struct caladan_state *st,
+		       const struct snapshot *s, unsigned steps)
+{
+	bool over = f->now > f->limit;
+	uint16_t vm;
+
+	while (steps-- && (f->now > f->limit) == over) {
+		vm = over ? hungriest(f, st, s) : limited(f, st, s);
+		if (vm == VM_NONE)
+			return;
+		f->touched[vm] = true;
+		if (over) {
+			st->limit[vm] = cpus_used(st, &s->vm[vm], vm) - 1;
+			f->now -= f->each[vm];
+			continue;
+		}
+		f->now += f->each[vm];
+		if (++st->limit[vm] >= s->vm[vm].vcpu_cnt)
+			st->limit[vm] = 0;
+	}
+}
+
+/*
+ * limit_bandwidth() - A step for every 10 us since the last ones
+ *
+ * Caladan reads its counters after each. What is read here more slowly is made
+ * up for by reckoning what a step does to the traffic.
+ */
 static void limit_bandwidth(struct caladan_state *st, const struct snapshot *s,
 			    struct plan *p)
 {
-	bool over = is_over(s);
-	uint16_t vm;
+	uint64_t steps = (s->now_ns - st->limited_ns) / CALADAN_INTERVAL_NS;
+	enum reason why;
+	struct flow f;
 
 	if (!is_news(st, s))
 		return;
-	vm = over ? hungriest(st, s) : limited(st, s);
-	if (vm == VM_NONE || p->bar_cnt >= BAR_MAX)
-		return;
 	st->limited_ns = s->now_ns;
-	if (over) {
-		st->limit[vm] = cpus_used(st, &s->vm[vm], vm) - 1;
-	} else if (++st->limit[vm] >= s->vm[vm].vcpu_cnt) {
-		st->limit[vm] = 0;
+	for (uint16_t node = 0; node < s->node_cnt; node++) {
+		if (!flow_of(&f, st, s, node))
+			continue;
+		why = f.now > f.limit ? REASON_BANDWIDTH : REASON_RELIEF;
+		limit_node(&f, st, s,
+			   steps < STEPS_MAX ? (unsigned)steps : STEPS_MAX);
+		for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
+			if (f.touched[vm] && p->bar_cnt < BAR_MAX)
+				limit_say(st, s, p, vm, why);
 	}
-	limit_say(st, s, p, vm, over ? REASON_BANDWIDTH : REASON_RELIEF);
 }
 
 void caladan_bar(struct caladan_state *st, const struct snapshot *s,

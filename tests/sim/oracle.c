@@ -7,7 +7,8 @@
  * down by a sibling, a cache or memory. A VM works on as many requests at once
  * as it may own cpus. So of all requests, the first few of each VM are
  * candidates, and those of the candidates that are due first run. Best-effort
- * VMs, and threads that never rest, get what is left.
+ * VMs, and threads that never rest, get what is left; but a latency-critical VM
+ * whose threads never rest keeps what it is guaranteed.
  *
  * Deadlines: arrival plus target. Without a target, a second more: last.
  */
@@ -34,6 +35,7 @@ struct oracle {
 	struct heap ends;	/* the same, by when they are complete */
 	struct req_list *queue; /* of each VM: not candidates yet */
 	uint16_t *active;	/* of each VM: candidates */
+	unsigned held;		/* cpus guaranteed to threads that never rest */
 };
 
 static uint32_t task_cap(const struct sim *s)
@@ -123,7 +125,9 @@ static void sort_out(struct sim *s)
 	while (o->ready.cnt) {
 		uint32_t first = o->ready.node[0].id;
 
-		if (o->running.cnt == s->cpu_cnt) {
+		if (o->held >= s->cpu_cnt)
+			break;
+		if (o->running.cnt + o->held >= s->cpu_cnt) {
 			uint32_t last = o->running.node[0].id;
 
 			if (o->task[last].deadline_ns <=
@@ -136,6 +140,28 @@ static void sort_out(struct sim *s)
 		run(s, first);
 	}
 	plan_end(s);
+}
+
+void oracle_threads(struct sim *s)
+{
+	struct oracle *o = s->oracle;
+
+	o->held = 0;
+	for (unsigned i = 0; i < s->vm_cnt; i++) {
+		const struct sim_vm *vm = &s->vm[i];
+		unsigned threads = vm->load.threads;
+
+		if (is_lc(vm))
+			o->held +=
+			    threads < vm->kind->min ? threads : vm->kind->min;
+	}
+	while (o->running.cnt && o->running.cnt + o->held > s->cpu_cnt) {
+		uint32_t last = o->running.node[0].id;
+
+		stop(s, last);
+		heap_set(&o->ready, last, o->task[last].deadline_ns);
+	}
+	sort_out(s);
 }
 
 /* Lists of tasks are linked as those of requests are. */

@@ -89,7 +89,10 @@ uint16_t place_pick(struct sim *s, const struct vcpu *v)
 	}
 	if (home)
 		return v->cpu;
-	cpu = free_in(s, v, s->all);
+	/* for the first time, or forced: where its memory is */
+	cpu = free_in(s, v, s->node[s->vm[v->vm].node]);
+	if (cpu == CPU_NONE)
+		cpu = free_in(s, v, s->all);
 	return (uint16_t)(cpu != CPU_NONE ? cpu : shortest(s, &v->mask));
 }
 
@@ -133,6 +136,8 @@ struct vcpu *place_pull(struct sim *s, const struct cpu *c, bool wide)
 		if (cpumask_empty(&s->waits[rank]))
 			continue;
 		v = pull_from(s, s->llc[c->llc], rank, cpu);
+		if (!v && (wide || rank == RANK_BE))
+			v = pull_from(s, s->node[c->node], rank, cpu);
 		if (!v && (wide || rank == RANK_BE))
 			v = pull_from(s, s->all, rank, cpu);
 		if (v)

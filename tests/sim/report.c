@@ -72,18 +72,16 @@ static const char *const verdict_name[] = {
 	[VERDICT_SHORT] = "won: shorter tail",
 };
 
-/* print_verdict() - One line. Return: 1 when it was won. */
-static unsigned print_verdict(FILE *to, const struct kase *k)
+/* print_verdict() - One line for @k->group[@ours]. Return: 1 when it won. */
+static unsigned print_verdict(FILE *to, const struct kase *k, int ours)
 {
-	const struct score *ours = &k->group[k->ours].score, *best;
-	enum verdict v;
+	const struct group *we = &k->group[ours], *best = &k->group[k->best];
+	enum verdict v = judge(&we->score, &best->score);
 
-	best = &k->group[k->best].score;
-	v = judge(ours, best);
-	fprintf(to, "  %-16s %5u  %-12s %8.2f %9.2f %8.2f %9.2f  %s\n",
-		k->scenario, k->cpus, k->group[k->best].policy->name,
-		best->tail, best->cpu_s, ours->tail, ours->cpu_s,
-		verdict_name[v]);
+	fprintf(to, "  %-14s %4u  %-12s %8.2f %8.2f  %-6s %8.2f %8.2f  %s\n",
+		k->scenario, k->cpus, best->policy->name, best->score.tail,
+		best->score.cpu_s, we->policy->name, we->score.tail,
+		we->score.cpu_s, verdict_name[v]);
 	return v != VERDICT_LOST;
 }
 
@@ -98,16 +96,19 @@ static void print_verdicts(FILE *to, const struct cases *all)
 {
 	unsigned won = 0, judged = 0;
 
-	fprintf(to, "\n%s\n  %-16s %5s  %-12s %8s %9s %8s %9s\n", judge_rule,
-		"scenario", "cpus", "best other", "tail", "cpu-s", "slo tail",
-		"slo cpu-s");
+	fprintf(to, "\n%s\n  %-14s %4s  %-12s %8s %8s  %-6s %8s %8s\n",
+		judge_rule, "scenario", "cpus", "best other", "tail", "cpu-s",
+		"ours", "tail", "cpu-s");
 	for (unsigned i = 0; i < all->cnt; i++) {
 		const struct kase *k = &all->kase[i];
 
-		if (k->ours < 0 || k->best < 0)
+		if (k->ours[0] < 0 || k->best < 0)
 			continue;
-		won += print_verdict(to, k);
+		won += print_verdict(to, k, k->ours[0]);
 		judged++;
+		for (int n = 1; n < OURS; n++) /* shown, not counted */
+			if (k->ours[n] >= 0)
+				print_verdict(to, k, k->ours[n]);
 	}
 	if (judged)
 		figure(to, "sim-scenarios-won", won, "scenarios", judged);
@@ -143,16 +144,16 @@ static void print_met(FILE *to, const struct cases *all)
 	for (unsigned i = 0; i < all->cnt; i++) {
 		const struct kase *k = &all->kase[i];
 
-		if (k->ours < 0 || k->oracle < 0)
+		if (k->ours[0] < 0 || k->oracle < 0)
 			continue;
-		for (unsigned a = 0; a < k->group[k->ours].cnt; a++)
+		for (unsigned a = 0; a < k->group[k->ours[0]].cnt; a++)
 			for (unsigned b = 0; b < k->group[k->oracle].cnt; b++)
-				if (k->group[k->ours].row[a]->seed ==
+				if (k->group[k->ours[0]].row[a]->seed ==
 				    k->group[k->oracle].row[b]->seed)
-					print_missed(to,
-						     k->group[k->ours].row[a],
-						     k->group[k->oracle].row[b],
-						     &could, &did);
+					print_missed(
+					    to, k->group[k->ours[0]].row[a],
+					    k->group[k->oracle].row[b], &could,
+					    &did);
 	}
 	if (!could)
 		return;

@@ -8,8 +8,9 @@
 #include "report_group.h"
 
 /* Ours, and those it is judged against: what users have today. hostd's other
- * policies and the bound are shown, and not judged. */
-static const char ours_name[] = "slo", oracle_name[] = "oracle";
+ * policies and the bound are shown. */
+static const char oracle_name[] = "oracle";
+static const char *const ours_name[] = { "slo", "ias", "numa" };
 static const char *const other_name[] = {
 	"dedicated", "equal", "shares", "smartharvest", "parties", "caladan",
 };
@@ -30,7 +31,7 @@ static struct kase *case_of(struct cases *all, const struct sim_row *row)
 	k = &all->kase[all->cnt++];
 	*k = (struct kase){ .scenario = row->scenario,
 			    .cpus = row->cpus,
-			    .ours = -1,
+			    .ours = { -1, -1, -1 },
 			    .oracle = -1,
 			    .best = -1 };
 	for (const struct sim_policy *p = sim_policies; p->name; p++)
@@ -95,12 +96,13 @@ static void score(struct group *g)
 	}
 }
 
-static bool is_other(const char *name)
+/* place_of() - Of @name among @cnt; or -1. */
+static int place_of(const char *name, const char *const *list, size_t cnt)
 {
-	for (size_t i = 0; i < OTHERS; i++)
-		if (!strcmp(other_name[i], name))
-			return true;
-	return false;
+	for (size_t i = 0; i < cnt; i++)
+		if (!strcmp(list[i], name))
+			return (int)i;
+	return -1;
 }
 
 static void judge_case(struct kase *k)
@@ -109,15 +111,16 @@ static void judge_case(struct kase *k)
 
 	for (unsigned i = 0; i < k->policies; i++) {
 		struct group *g = &k->group[i];
+		int at = place_of(g->policy->name, ours_name, OURS);
 
 		score(g);
 		if (!g->cnt)
 			continue;
-		if (!strcmp(g->policy->name, ours_name))
-			k->ours = (int)i;
+		if (at >= 0)
+			k->ours[at] = (int)i;
 		else if (!strcmp(g->policy->name, oracle_name))
 			k->oracle = (int)i;
-		else if (is_other(g->policy->name))
+		else if (place_of(g->policy->name, other_name, OTHERS) >= 0)
 			others[i] = g->score;
 	}
 	k->best = judge_best(others, k->policies);

@@ -11,6 +11,7 @@
 #define SEEDS_MAX    16 /* more of one line are let go */
 #define CASES_MAX    256
 #define POLICIES_MAX 16
+#define OURS	     3
 
 /* Runs that differ in their seed only. */
 struct group {
@@ -26,8 +27,9 @@ struct kase {
 	unsigned cpus;
 	struct group group[POLICIES_MAX]; /* in the order of sim_policies[] */
 	unsigned policies;
-	int ours, oracle; /* indices in group[], or -1 */
-	int best;	  /* of the others, or -1 */
+	int ours[OURS]; /* slo, which is judged, and others of hostd's; */
+	int oracle;	/* indices in group[], or -1 */
+	int best;	/* of those of others */
 };
 
 struct cases {

@@ -108,7 +108,7 @@ static void field(FILE *to, const struct kase *k, double x, double y)
 			"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\""
 			"%s\" stroke=\"#fff\"><title>%s: tail %.2f, %.2f "
 			"cpu-s</title></circle>\n",
-			at_x, at_y, (int)i == k->ours ? 6 : 4, color[i],
+			at_x, at_y, (int)i == k->ours[0] ? 6 : 4, color[i],
 			k->group[i].policy->name, k->group[i].score.tail,
 			k->group[i].score.cpu_s);
 	}

@@ -101,6 +101,7 @@ static void open_cpus(struct sim *s)
 		c->node = (uint16_t)(i / s->s->node % s->node_cnt);
 		cpumask_set(&s->all, i);
 		cpumask_set(&s->llc[c->llc], i);
+		cpumask_set(&s->node[c->node], i);
 	}
 	s->idle = s->calm = s->all;
 }

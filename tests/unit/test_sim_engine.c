@@ -235,6 +235,14 @@ static void test_oracle(void **unused)
 	    &oracle);
 	close_to("no more at once than it may own", out.vm[1].run_s,
 		 2 * out.seconds, 0.5);
+	run("seconds = 10\n[host]\ncpus = 2\n"
+	    "[vm evil]\nvcpus = 2\nmin = 1\nload = spin 2\n"
+	    "[vm b]\nvcpus = 2\nservice = const 100us\n"
+	    "load = poisson 100%\n",
+	    &oracle);
+	close_to("not what is guaranteed to another", out.vm[1].run_s,
+		 out.seconds, 0.5);
+	close_to("who uses it", out.vm[0].run_s, out.seconds, 0.5);
 }
 
 /* With an agent work keeps to vcpus that own a cpu. */

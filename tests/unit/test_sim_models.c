@@ -174,7 +174,7 @@ static void test_caladan_sibling(void **unused)
 	free(state);
 }
 
-/* One cpu less a decision while the node is over 80 %, then one more. */
+/* One cpu less every 10 us while the node is over 80 %, then one more. */
 static void test_caladan_bandwidth(void **unused)
 {
 	static const struct {
@@ -182,10 +182,14 @@ static void test_caladan_bandwidth(void **unused)
 		uint64_t gb_s;
 		unsigned allowed;
 	} step[] = {
-		{ "under", 79, 999 },	      { "over", 81, 2 },
-		{ "still over", 81, 1 },      { "one cpu is left", 81, 999 },
-		{ "under again", 79, 2 },     { "all back", 79, 4 },
+		{ "under", 79, 999 },
+		{ "over", 81, 2 },
+		{ "still over", 81, 1 },
+		{ "one cpu is left", 81, 999 },
+		{ "under again", 79, 2 },
+		{ "all back", 79, 4 },
 		{ "nothing to do", 79, 999 },
+		{ "far over: two steps in 20 us", 90, 1 },
 	};
 	void *state = calloc(1, model_caladan.state_bytes);
 
@@ -200,6 +204,7 @@ static void test_caladan_bandwidth(void **unused)
 		snap.node[0].since_ns = snap.now_ns - 10 * US;
 		snap.node[0].mem_max_bytes_s = 100000000000ull;
 		snap.node[0].mem_bytes_s = step[i].gb_s * 1000000000;
+		snap.vm[1].node = snap.vm[2].node = 0;
 		snap.vm[1].mem_bytes_s = 9000000000; /* most, but of one cpu */
 		snap.vm[2].mem_bytes_s = 6000000000;
 		model_caladan.decide(state, &snap, &p);

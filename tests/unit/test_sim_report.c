@@ -113,6 +113,7 @@ static const struct {
 	{ "shift", 16, "slo", 1, 0.9, 8 },
 	{ "shift", 16, "dedicated", 1, 0.5, 20 },
 	{ "shift", 16, "equal", 1, 9, 7 },
+	{ "shift", 16, "ias", 1, 0.5, 12 }, /* ours, and not counted */
 };
 
 #define RUNS (sizeof(run) / sizeof(run[0]))
@@ -162,10 +163,12 @@ static void test_print(void **unused)
 	report_print(f, rows, RUNS);
 	fclose(f);
 	has(text, "shift on 2 cpus\n");
-	has(text, "shift                2  caladan          0.90     10.00"
-		  "     0.90      8.00  won: fewer cpu-s\n");
-	has(text, "shift               16  dedicated        0.50     20.00"
-		  "     0.90      8.00  lost\n");
+	has(text, "  shift             2  caladan          0.90    10.00  "
+		  "slo        0.90     8.00  won: fewer cpu-s\n");
+	has(text, "  shift            16  dedicated        0.50    20.00  "
+		  "slo        0.90     8.00  lost\n");
+	has(text, "  shift            16  dedicated        0.50    20.00  "
+		  "ias        0.50    12.00  won: fewer cpu-s\n");
 	has(text, "figure sim-scenarios-won 1 scenarios goal >=2 missed\n");
 	has(text, "missed: shift, 2 cpus, seed 2: web, 0 of 100 late");
 	has(text, "  1 of 2 met\n");
@@ -226,7 +229,7 @@ static void test_svg(void **unused)
 		assert_true(x >= 60 && x <= 700 && y >= 70 && y <= 230);
 		marks++;
 	}
-	assert_int_equal(marks, 4 + 3);
+	assert_int_equal(marks, 4 + 4);
 	free(text);
 	free(rows);
 }
