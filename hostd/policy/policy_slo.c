@@ -80,7 +80,7 @@
  * signal here tells that from a slow application;
  *  - best-effort work matters more than a third of a core's speed: see ias.
  */
-#include "policy_slo.h"
+#include "slo_window.h"
 
 #include "hl/sensor.h"
 
@@ -103,21 +103,10 @@
 
 #define STUCK_NS (1000 * MS) /* a guest with a cpu takes frames by then */
 
-#define WINDOW_NS     (10 * MS) /* hundreds of requests, some ticks */
-#define USE_PERCENT   70
-#define DENSE_PERCENT 90 /* with an agent */
-#define REST_PERCENT  5
-#define BLIND_WINDOWS 10
-
-/* A vcpu that lost its cpu still has a worker; its agent needs a moment to
- * hear of it and to take the worker along. Until then it waits, and that says
- * nothing. */
-#define GRACE_NS (2 * MS)
-
 #define HOLD_MIN_NS  (2 * MS) /* above what the slowest backend takes */
 #define HOLD_MAX_NS  (HOLD_MIN_NS << 11) /* 4 s */
 #define SETTLE_MOVES 10 /* a cpu just moved has to be of some use first */
-#define SHORT_NS     (100 * MS)
+#define SHORT_NS     (100 * MS)	 /* so long cpus count as short after that */
 #define SOON_NS	     (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
 /* A hint that obtained nothing is looked at again then: soon enough for what
@@ -227,107 +216,6 @@ static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
 	return !m->sensed && heard(k, vm) && (v->held || v->delay_ns >= limit);
 }
 
-/* window_open() - Begin a window; @use is what the vcpus say now. */
-static void window_open(struct slo_vm *m, uint64_t now_ns,
-			const struct pick_use *use)
-{
-	m->judged = true;
-	m->window_ns = now_ns;
-	m->ran_ns = use->ran_ns;
-	m->sensed = use->sensed;
-	m->loud = false;
-}
-
-/*
- * needed() - Cpus @m needs, going by the window that ends now
- * @dense: an agent sees to it that work does not wait behind other work
- * @use: what the vcpus say at its end
- *
- * Return: never more than @owned.
- */
-static uint16_t needed(struct slo_vm *m, uint16_t owned, bool dense,
-		       const struct pick_use *use, uint64_t window_ns)
-{
-	uint64_t used_ns = use->ran_ns - m->ran_ns, cpus;
-	unsigned percent = dense ? DENSE_PERCENT : USE_PERCENT;
-
-	if (!m->sensed) {
-		m->calm = m->loud ? 0 : m->calm + 1;
-		if (m->calm < BLIND_WINDOWS)
-			return owned;
-		m->calm = 0;
-		return owned ? owned - 1 : 0;
-	}
-	if (!used_ns && !use->runnable)
-		return 0;
-	if (m->loud)
-		return owned;
-	if (used_ns < window_ns / 100 * REST_PERCENT)
-		return 0;
-	cpus = 1 + used_ns / (window_ns / 100 * percent);
-	return cpus < owned ? (uint16_t)cpus : owned;
-}
-
-/* because_idle() - The figures behind a give-back: how long @vm left idle what
- * it owns, of a window, and what was too long. */
-static void because_idle(struct pick *k, uint16_t vm, uint64_t used_ns,
-			 uint64_t window_ns)
-{
-	unsigned percent = k->s->vm[vm].hinted ? DENSE_PERCENT : USE_PERCENT;
-	uint64_t owned = pick_owned(k, vm), enough_ns = window_ns / 100;
-
-	enough_ns *= owned > 1 ? (owned - 1) * percent : REST_PERCENT;
-	if (used_ns <= enough_ns)
-		pick_because(k, owned * window_ns - used_ns,
-			     owned * window_ns - enough_ns);
-}
-
-/* window_close() - Judge a window, give a cpu back, begin the next. */
-static void window_close(struct pick *k, struct slo_vm *m, uint16_t vm)
-{
-	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t now_ns = k->s->now_ns;
-	struct pick_use use = pick_use(k->s, vm);
-	uint64_t used_ns, window_ns = now_ns - m->window_ns;
-	uint16_t keep, cpu;
-	bool wrong;
-
-	/* cpu time went backwards: vcpus were unplugged or replaced */
-	if (use.ran_ns < m->ran_ns || use.sensed != m->sensed) {
-		m->spare = 0;
-		window_open(m, now_ns, &use);
-		return;
-	}
-	wrong = hint_judge(&m->trust, now_ns, use.ran_ns, pick_owned(k, vm),
-			   DENSE_PERCENT);
-	keep = needed(m, pick_owned(k, vm), v->hinted, &use, window_ns);
-	if (wrong && keep == pick_owned(k, vm) && keep)
-		keep--;
-	if (keep < v->cpus_min)
-		keep = v->cpus_min;
-	m->spare = pick_owned(k, vm) > keep ? pick_owned(k, vm) - keep : 0;
-	used_ns = use.ran_ns - m->ran_ns;
-	window_open(m, now_ns, &use);
-	if (!m->spare || m->trust.trying ||
-	    (!wrong && now_ns - m->granted_ns < m->hold_ns))
-		return;
-	cpu = pick_loser(k, vm);
-	if (cpu == CPU_NONE)
-		return;
-	if (m->sensed && !wrong)
-		because_idle(k, vm, used_ns, window_ns);
-	pick_drop(k, cpu, REASON_GIVE_BACK);
-	m->spare--;
-	m->gave_ns = wrong ? 0 : now_ns; /* doubt is its own remedy */
-	m->grace_ns = v->hinted ? now_ns + GRACE_NS : 0;
-}
-
-/* is_judged() - Could a window of @vm have any consequence? */
-static bool is_judged(const struct pick *k, const struct slo_vm *m, uint16_t vm)
-{
-	return m->trust.trying || pick_owned(k, vm) > k->s->vm[vm].cpus_min;
-}
-
 /* next_ns() - When @vm must be looked at though nothing changes; HINT_NEVER:
  * it need not. */
 static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
@@ -374,23 +262,6 @@ static void listen(struct pick *k, struct slo_state *st, uint16_t vm)
 	if (why != REASON_NONE)
 		st->ask[st->ask_cnt++] =
 		    (struct slo_ask){ vm, why, !pick_owned(k, vm) };
-}
-
-/* judge() - Begin a window, or end one that is over. The first windows of
- * different VMs end at different times, so that no decision has to add up all
- * vcpus of the host. */
-static void judge(struct pick *k, struct slo_vm *m, uint16_t vm)
-{
-	struct pick_use use;
-
-	if (!m->judged) {
-		use = pick_use(k->s, vm);
-		window_open(m, k->s->now_ns + vm % 64 * (WINDOW_NS / 64), &use);
-		return;
-	}
-	/* signed: a first window begins in the future */
-	if ((int64_t)(k->s->now_ns - m->window_ns) >= (int64_t)WINDOW_NS)
-		window_close(k, m, vm);
 }
 
 /*
@@ -451,8 +322,8 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	     starved(k, vm)) &&
 	    k->s->now_ns >= m->grace_ns)
 		listen(k, st, vm);
-	if (is_judged(k, m, vm))
-		judge(k, m, vm);
+	if (window_matters(k, m, vm))
+		window_look(k, m, vm);
 	else
 		m->judged = false;
 	wait_for_next(k, st, vm);
