@@ -8,8 +8,9 @@
  * slots count); the books of ownership agree. policy_rules.c says the same and
  * more from scratch, slowly: the first plans and then every so many.
  *
- * At the end: a VM whose load was constant did not gain and lose cpus all the
- * time.
+ * At the end: where load was constant, cpus were not taken from vcpus that used
+ * them, over and over. That one is given up while its owner is halted and comes
+ * back when it wakes is no oscillation: it follows the load.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,9 +21,9 @@
 #define THOROUGH_FIRST 64  /* plans that policy_rules.c sees */
 #define THOROUGH_EVERY 256 /* decisions between two of them later */
 
-/* Cpus a VM under constant load gains and loses a second, on average over the
- * run. A move costs some 30 us of somebody's work: this is 0.3 % of a cpu. */
-#define MOVES_MAX_S 100
+/* Cpus taken a second from vcpus of a VM that were using them, on average over
+ * the run. Each costs some 30 us of somebody's work: this is 0.3 % of a cpu. */
+#define TAKEN_MAX_S 100
 
 void check_note(struct sim *s, const char *who, const char *rule)
 {
@@ -101,22 +102,16 @@ static bool is_constant(const struct sim *s, const struct sim_vm *vm)
 	return true;
 }
 
-/*
- * Only where all is constant: one VM's cpus may be another's need. Not of
- * `simple`: it takes a cpu back a millisecond after its owner has halted and
- * gives one at the next wait, for ever; that is its rule.
- */
+/* Only where all is constant: one VM's cpus may be another's need. */
 void check_end(struct sim *s)
 {
 	uint64_t run_ms = (s->end_ns - s->warm_ns) / 1000000;
 
-	if (s->p->ops == &policy_simple)
-		return;
 	for (unsigned i = 0; i < s->vm_cnt; i++)
 		if (!is_constant(s, &s->vm[i]))
 			return;
 	for (unsigned i = 0; i < s->vm_cnt; i++)
-		if (s->vm[i].moves * 1000 > MOVES_MAX_S * run_ms)
+		if (s->vm[i].taken * 1000 > TAKEN_MAX_S * run_ms)
 			check_note(s, s->vm[i].kind->name,
 				   "no oscillation under constant load");
 }

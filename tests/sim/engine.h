@@ -115,8 +115,8 @@ struct sim_vm {
 	uint64_t run_ns, guest_ns;   /* cpu time; on cpus it does not own */
 	uint64_t work_ns;
 	uint64_t owned_ns, owned_since_ns;
-	uint64_t moves;
-	uint64_t moved_bytes; /* memory, in the meter's window */
+	uint64_t moves, taken; /* cpus that came or went; went while used */
+	uint64_t moved_bytes;  /* memory, in the meter's window */
 	struct hist *response;
 };
 

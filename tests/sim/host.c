@@ -242,8 +242,12 @@ static void show_owner(struct sim *s, unsigned cpu)
 		return;
 	cpu_charge(s, &s->cpu[cpu]); /* the floor's bill: run time so far */
 	s->moves++;
-	if (was != VCPU_NONE)
-		note_own(s, &s->vm[s->vcpu[was].vm]);
+	if (was != VCPU_NONE) {
+		struct sim_vm *vm = &s->vm[s->vcpu[was].vm];
+
+		note_own(s, vm);
+		vm->taken += s->vcpu[was].run != VCPU_RUN_HALTED;
+	}
 	if (is != VCPU_NONE)
 		note_own(s, &s->vm[s->vcpu[is].vm]);
 	snapshot_own(s->snap, (uint16_t)cpu, is);

@@ -58,7 +58,7 @@ void result_warm(struct sim *s)
 		struct sim_vm *vm = &s->vm[i];
 
 		vm->owned_ns = vm->run_ns = vm->guest_ns = vm->work_ns = 0;
-		vm->moves = 0;
+		vm->moves = vm->taken = 0;
 	}
 }
 
@@ -156,7 +156,7 @@ void result_end(struct sim *s)
 			all_unanswered(s, vm);
 		result_vm(vm, &out->vm[i]);
 		add_class(&out->class[vm->kind->class], vm, &out -> vm[i]);
-		if (!is_lc(vm))
+		if (!is_lc(vm) || !vm->kind->slo_ns)
 			continue;
 		out->lc_cpu_s +=
 		    seconds(s->p->mode == SIM_OWN ? vm->owned_ns + vm->guest_ns

@@ -43,7 +43,6 @@ static const struct sim_kind kind_default = {
 	.class = VM_CLASS_LATENCY_CRITICAL,
 	.port = true,
 	.vcpus = 4,
-	.min = 1,
 	.max = SCENARIO_VCPUS,
 	.weight = 100,
 	.slo_permyriad = 9900,

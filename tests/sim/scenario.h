@@ -19,7 +19,7 @@
  *	count = 1 per 8 cpus	or a number
  *	class = latency		or best-effort
  *	vcpus = 4		never more than cpus
- *	min = 1			cpus guaranteed, and
+ *	min = 0			cpus guaranteed, and
  *	max = 4			owned at most
  *	weight = 100
  *	agent = no		yes; liar: an agent that always wants more

@@ -119,8 +119,8 @@ struct sim_result {
 	unsigned vm_cnt;
 	struct sim_class_result class[SIM_CLASSES];
 	struct sim_vm_result vm[SIM_VM_MAX];
-	/* cpu-seconds latency-critical VMs cost everybody else: cpus they own,
-	 * and what they use of others */
+	/* cpu-seconds that latency-critical VMs with an SLO cost everybody
+	 * else: cpus they own, and what they use of others */
 	double lc_cpu_s;
 	uint64_t moves;		/* cpus that changed owner */
 	uint64_t decisions;	/* calls of decide() */

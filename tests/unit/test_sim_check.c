@@ -106,7 +106,7 @@ static void test_rules(void **unused)
 {
 	static const char text[] = "seconds = 1\nwarmup = 100ms\n"
 				   "[host]\ncpus = 8\n"
-				   "[vm a]\nmax = 2\nload = poisson 10%\n";
+				   "[vm a]\nmin = 1\nmax = 2\nload = spin 4\n";
 	static struct sim_scenario sc;
 	static struct sim_result out;
 

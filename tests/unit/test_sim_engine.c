@@ -243,6 +243,12 @@ static void test_oracle(void **unused)
 	close_to("not what is guaranteed to another", out.vm[1].run_s,
 		 out.seconds, 0.5);
 	close_to("who uses it", out.vm[0].run_s, out.seconds, 0.5);
+	run("seconds = 10\n[host]\ncpus = 2\nsmt = 2\n[costs]\nsmt = 60%\n"
+	    "[vm a]\nvcpus = 2\nservice = const 100us\n"
+	    "load = poisson 200%\nqueue = 100\n",
+	    &oracle);
+	close_to("two siblings are no two cores", out.vm[0].work_s,
+		 1.2 * out.seconds, 0.5);
 }
 
 /* With an agent work keeps to vcpus that own a cpu. */

@@ -185,11 +185,11 @@ static const struct {
 	const char *what, *text;
 	unsigned cpus, count, vcpus, min, max;
 } size_row[] = {
-	{ "as many as it says", VM "count = 5\n", 64, 5, 4, 1, 4 },
-	{ "one for eight", VM "count = 1 per 8 cpus\n", 64, 8, 4, 1, 4 },
-	{ "rounded up", VM "count = 1 per 8 cpus\n", 2, 1, 2, 1, 2 },
-	{ "three for two", VM "count = 3 per 2 cpus\n", 3, 5, 3, 1, 3 },
-	{ "not more vcpus than cpus", VM "vcpus = 8\n", 2, 1, 2, 1, 2 },
+	{ "as many as it says", VM "count = 5\n", 64, 5, 4, 0, 4 },
+	{ "one for eight", VM "count = 1 per 8 cpus\n", 64, 8, 4, 0, 4 },
+	{ "rounded up", VM "count = 1 per 8 cpus\n", 2, 1, 2, 0, 2 },
+	{ "three for two", VM "count = 3 per 2 cpus\n", 3, 5, 3, 0, 3 },
+	{ "not more vcpus than cpus", VM "vcpus = 8\n", 2, 1, 2, 0, 2 },
 	{ "no minimum above the maximum", VM "min = 4\nmax = 2\n", 8, 1, 4, 2,
 	  2 },
 	{ "best-effort has no minimum", VM "class = best-effort\nmin = 2\n", 8,
