@@ -21,9 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hl/clock.h"
 #include "stat.h"
 
 #define WAIT_WORDS (VCPU_MAX / 64)
+#define MOVES_MIN  8 /* fewer say nothing of what a move takes */
 
 struct slot {
 	uint32_t seq;	   /* odd while the wish is written */
@@ -232,4 +234,16 @@ void actuate_flush(struct actuate *a, uint64_t now_ns)
 bool actuate_busy(const struct actuate *a)
 {
 	return a->waiting || a->under_way;
+}
+
+uint64_t actuate_move_ns(void)
+{
+	uint64_t ns;
+
+	if (stat_hostd.move_ns.count < MOVES_MIN)
+		return 0;
+	ns = hist_quantile(&stat_hostd.move_ns, 5000);
+	if (ns < NSEC_PER_USEC)
+		return NSEC_PER_USEC;
+	return ns < 10 * NSEC_PER_MSEC ? ns : 10 * NSEC_PER_MSEC;
 }

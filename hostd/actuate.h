@@ -59,4 +59,11 @@ struct wish {
  * being written three times in a row (try later). */
 bool actuate_wish(const struct actuate *a, uint16_t vcpu, struct wish *out);
 
+/*
+ * actuate_move_ns() - What a move takes on this host, asked to done
+ * The median so far, 1 us to 10 ms; 0 until a few were done: then
+ * it is not known. Poll thread; as dear as a histogram is long.
+ */
+uint64_t actuate_move_ns(void);
+
 #endif

@@ -68,6 +68,9 @@ struct conf {
 	uint8_t backend;	/* backend = */
 	char libvirt_uri[CONF_TEXT_MAX]; /* libvirt-uri = */
 	uint64_t pin_stable_ns;		 /* pin-after = : then tell libvirt */
+	char meter[CONF_TEXT_MAX]; /* meter = auto, resctrl, perf, script:FILE,
+				    * none */
+	uint64_t node_bytes_s; /* node-bandwidth = : a node's limit; 0: none */
 	/* [switch] */
 	char uplink[CONF_TEXT_MAX]; /* uplink = : tap:NAME, pci:ADDR, */
 				    /* vdev:ARGS, none */
@@ -122,7 +125,7 @@ int conf_parse(struct conf *c, const char *text, size_t len, const char *name,
  *
  * Pure. More guaranteed cpus than managed, an empty floor, a cpu the host
  * lacks, an SLO on a best-effort VM, a managed cpu burnt by polling, an unknown
- * policy, two VMs on one socket.
+ * policy or meter, two VMs on one socket.
  * Return: 0, or -EINVAL with @err filled.
  */
 int conf_check(const struct conf *c, const struct cpumask *host,
@@ -157,7 +160,7 @@ const struct conf_vm *conf_vm(const struct conf *c, const char *name);
  * conf_reload_check() - May a running hostd take @next in place of @now?
  *
  * What is opened once is fixed at start: poll-cpu, backend, libvirt-uri,
- * uplink, mac-table.
+ * meter, uplink, mac-table.
  * Return: 0, or -EINVAL with @err saying which key needs a restart.
  */
 int conf_reload_check(const struct conf *now, const struct conf *next,

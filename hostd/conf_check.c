@@ -43,6 +43,7 @@ void conf_default(struct conf *c, const struct cpumask *host)
 	c->backend = CONF_BACKEND_AUTO;
 	strcpy(c->libvirt_uri, "qemu:///system");
 	c->pin_stable_ns = 2 * NSEC_PER_SEC;
+	strcpy(c->meter, "auto");
 	strcpy(c->uplink, "tap:hl0");
 	c->hold_ns = 2 * NSEC_PER_MSEC;
 	c->hold_frames = 256;
@@ -160,6 +161,22 @@ static int check_policy(const struct conf *c, struct conf_error *err)
 			   names);
 }
 
+static int check_meter(const struct conf *c, struct conf_error *err)
+{
+	static const char *const names[] = { "auto", "resctrl", "perf",
+					     "none" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(c->meter, names[i]))
+			return 0;
+	if (!strncmp(c->meter, "script:/", strlen("script:/")))
+		return 0;
+	return conf_refuse(c, err, conf_key_at(c, "meter"),
+			   "unknown meter '%s': there are auto, resctrl, perf, "
+			   "script:/FILE and none",
+			   c->meter);
+}
+
 static int check_vm(const struct conf *c, const struct conf_vm *vm,
 		    struct conf_error *err)
 {
@@ -238,6 +255,8 @@ int conf_check(const struct conf *c, const struct cpumask *host,
 		rc = check_poll_cpu(c, host, err);
 	if (!rc)
 		rc = check_policy(c, err);
+	if (!rc)
+		rc = check_meter(c, err);
 	for (unsigned i = 0; i < c->vm_cnt && !rc; i++) {
 		rc = check_vm(c, &c->vm[i], err);
 		if (!rc)
@@ -256,6 +275,7 @@ int conf_reload_check(const struct conf *now, const struct conf *next,
 		{ "poll-cpu", now->poll_cpu == next->poll_cpu },
 		{ "backend", now->backend == next->backend },
 		{ "libvirt-uri", !strcmp(now->libvirt_uri, next->libvirt_uri) },
+		{ "meter", !strcmp(now->meter, next->meter) },
 		{ "uplink", !strcmp(now->uplink, next->uplink) },
 		{ "mac-table", now->mac_entries == next->mac_entries },
 	};

@@ -24,6 +24,7 @@ enum conf_type {
 	CONF_CPU,    /* u16; "none" is CPU_NONE */
 	CONF_RANGE,  /* two u16 after another: MIN-MAX, or N for both */
 	CONF_MAC,    /* u8[6], then mac_set */
+	CONF_RATE,   /* u64 bytes a second, written with a unit; "none": 0 */
 	CONF_SLO,    /* as CONF_TIME, then a u16: the NN of slo-pNN in 10,000 */
 };
 

@@ -47,6 +47,9 @@ const struct conf_key conf_keys_hostd[] = {
 	{ "libvirt-uri", CONF_TEXT, FIELD(conf, libvirt_uri), 0, 0, NULL },
 	{ "pin-after", CONF_TIME, FIELD(conf, pin_stable_ns), SEC / 10,
 	  3600 * SEC, NULL },
+	{ "meter", CONF_TEXT, FIELD(conf, meter), 0, 0, NULL },
+	{ "node-bandwidth", CONF_RATE, FIELD(conf, node_bytes_s), 1000000,
+	  1000000000000, NULL },
 	{ 0 },
 };
 
@@ -375,6 +378,36 @@ static int set_range(const struct conf_key *k, void *field, const char *text,
 	return 0;
 }
 
+static int set_rate(const struct conf_key *k, void *field, const char *text,
+		    char *why, size_t size)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes_s;
+	} unit[] = { { "MB/s", 1000000 }, { "GB/s", 1000000000 } };
+	const char *s = text;
+	uint64_t v = 0;
+
+	if (!strcmp(text, "none")) {
+		*(uint64_t *)field = 0;
+		return 0;
+	}
+	for (unsigned i = 0; digits(&s, 10, &v) && i < 2; i++, s = text) {
+		if (strcmp(s, unit[i].name))
+			continue;
+		if (__builtin_mul_overflow(v, unit[i].bytes_s, &v) ||
+		    v < k->min || v > k->max)
+			break;
+		*(uint64_t *)field = v;
+		return 0;
+	}
+	snprintf(why, size,
+		 "'%s' is no rate from 1MB/s to 1000GB/s: write it as in "
+		 "25GB/s, or none",
+		 text);
+	return -EINVAL;
+}
+
 static int set_mac(void *field, const char *text, char *why, size_t size)
 {
 	uint8_t mac[7] = { 0 };
@@ -435,6 +468,8 @@ int conf_value_set(const struct conf_key *k, void *base, const char *text,
 		return set_range(k, field, text, why, size);
 	case CONF_MAC:
 		return set_mac(field, text, why, size);
+	case CONF_RATE:
+		return set_rate(k, field, text, why, size);
 	}
 	return -EINVAL;
 }

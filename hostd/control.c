@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control_facts.h"
 #include "hl/clock.h"
 #include "name.h"
 #include "record.h"
@@ -27,6 +28,8 @@
 #include "why_row.h"
 
 #define STRING_MAX RTE_TEL_MAX_STRING_LEN
+_Static_assert(CONTROL_STRING_MAX == STRING_MAX, "control_facts.c's strings");
+
 #define PAGE_BYTES (15 * 1024) /* of an answer's 16 KiB, for lists */
 #define LOG_PAGE   128	       /* events */
 
@@ -35,12 +38,12 @@ static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 
 typedef struct rte_tel_data tel;
 
-static void add_num(tel *d, const char *key, uint64_t v)
+void add_num(tel *d, const char *key, uint64_t v)
 {
 	rte_tel_data_add_dict_u64(d, key, v);
 }
 
-static void add_text(tel *d, const char *key, const char *text)
+void add_text(tel *d, const char *key, const char *text)
 {
 	char wire[STRING_MAX];
 
@@ -97,28 +100,6 @@ static void add_ports(tel *d, const struct port_count *c)
 	add_num(d, "drops", sum);
 }
 
-static void add_loop(tel *d, const struct stat_all *s)
-{
-	add_num(d, "passes", s->passes);
-	add_num(d, "passes_busy", s->passes_busy);
-	add_num(d, "sleeps", s->sleeps);
-	add_num(d, "pass_max_ns", s->pass_max_ns);
-	add_num(d, "decisions", s->decisions);
-	add_num(d, "looks_put_off", s->looks_put_off);
-	add_num(d, "decide_max_ns", s->decide_max_ns);
-	add_num(d, "grants_refused", s->grants_refused);
-	add_num(d, "moves_asked", s->moves_asked);
-	add_num(d, "moves_done", s->moves_done);
-	add_num(d, "moves_failed", s->moves_failed);
-	add_num(d, "moves_full", s->moves_full);
-	add_num(d, "moves_ksched", s->act.fast);
-	add_num(d, "moves_refused", s->act.refused);
-	add_num(d, "cpusets_widened", s->act.widened);
-	add_num(d, "move_p50_ns", hist_quantile(&s->move_ns, 5000));
-	add_num(d, "move_p99_ns", hist_quantile(&s->move_ns, 9900));
-	add_num(d, "move_max_ns", s->move_ns.max_ns);
-}
-
 static int cmd_info(const char *cmd, const char *params, tel *d)
 {
 	const struct stat_all *s = &stat_hostd;
@@ -138,6 +119,9 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_text(d, "backend",
 		 s->act.away ? "cgroup (ksched away)" : s->backend);
 	add_text(d, "sensor", s->sensor);
+	add_text(d, "meter", s->meter);
+	add_num(d, "nodes", s->node_cnt);
+	add_nodes(d);
 	add_num(d, "uptime_ns", clock_now_ns() - s->started_ns);
 	add_num(d, "libvirt_up", s->libvirt_up);
 	add_num(d, "vms", vms);
@@ -147,7 +131,7 @@ static int cmd_info(const char *cmd, const char *params, tel *d)
 	add_num(d, "reloads", s->reloads);
 	add_num(d, "reloads_refused", s->reloads_refused);
 	add_num(d, "events", why_count());
-	add_loop(d, s);
+	add_loop(d);
 	add_ports(d, &s->uplink);
 	return 0;
 }
@@ -287,6 +271,7 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_num(d, "cpus_min", v->view.cpus_min);
 	add_num(d, "cpus_max", v->view.cpus_max);
 	add_num(d, "weight", v->view.weight);
+	add_memory(d, v);
 	add_num(d, "gained", v->gained);
 	add_num(d, "lost", v->lost);
 	add_num(d, "moves_failed", v->moves_failed);
@@ -296,46 +281,6 @@ static int cmd_vm(const char *cmd, const char *params, tel *d)
 	add_ports(d, &v->port);
 	rte_tel_data_add_dict_container(d, "cpus", cpus, 0);
 	return 0;
-}
-
-/* The second half of a state that has a reason; "": it has none. */
-static void why(const struct stat_agent *a, char *buf, size_t size)
-{
-	buf[0] = '\0';
-	if (a->state == SESSION_BAD_PAGE && a->why)
-		snprintf(buf, size, "its file %s", a->why);
-	else if (a->state == SESSION_REFUSED && a->status == AGENT_ERR_VERSION)
-		snprintf(buf, size, "version %u, this hostd speaks %d",
-			 a->version, AGENT_VERSION);
-	else if (a->state == SESSION_REFUSED)
-		snprintf(buf, size, "0 or over %d vcpus", AGENT_VCPUS);
-}
-
-static void add_agent(tel *d, const struct stat_agent *a)
-{
-	char text[STRING_MAX], name[AGENT_NAME_BYTES];
-
-	/* its writer is another thread: read once */
-	memcpy(name, a->name, sizeof(name));
-	name[sizeof(name) - 1] = '\0';
-	why(a, text, sizeof(text));
-	add_text(d, "state", session_state_name(a->state));
-	add_text(d, "why", text);
-	add_text(d, "version", name);
-	add_num(d, "granted", a->granted);
-	add_num(d, "acked", a->acked);
-	add_num(d, "hinted", a->hint.valid);
-	add_num(d, "placing", a->hint.placing);
-	add_num(d, "wanted", a->hint.wanted);
-	add_num(d, "runnable", a->hint.runnable);
-	add_num(d, "wait_ns", a->hint.wait_us * NSEC_PER_USEC);
-	add_num(d, "workers", a->hint.workers);
-	add_num(d, "hellos", a->count.hellos);
-	add_num(d, "messages", a->count.messages);
-	add_num(d, "messages_refused", a->count.refused);
-	add_num(d, "bytes_skipped", a->count.skipped);
-	add_num(d, "bytes_sent", a->count.bytes_out);
-	add_num(d, "throttled", a->count.throttled);
 }
 
 static int cmd_agent(const char *cmd, const char *params, tel *d)
@@ -369,30 +314,6 @@ static int cmd_cpus(const char *cmd, const char *params, tel *d)
 	return 0;
 }
 
-/* Vcpus that may use a cpu besides its owner, by why they may. */
-static void add_riders(tel *d, const struct stat_cpu *c, uint16_t owner_vm)
-{
-	unsigned own = 0, floor = 0, effort = 0;
-
-	for (uint16_t i = 0; i < VM_MAX; i++) {
-		const struct vm_view *v = &stat_hostd.vm[i].view;
-		unsigned rest =
-		    v->vcpu_cnt > v->owned ? v->vcpu_cnt - v->owned : 0;
-
-		if (!stat_hostd.vm[i].present)
-			continue;
-		if (i == owner_vm)
-			own += rest;
-		else if (v->class == VM_CLASS_BEST_EFFORT && c->managed)
-			effort += rest;
-		else if (c->floor && !v->owned)
-			floor += rest;
-	}
-	add_num(d, "riders_own", own);
-	add_num(d, "riders_floor", floor);
-	add_num(d, "riders_best_effort", effort);
-}
-
 static int cmd_cpu(const char *cmd, const char *params, tel *d)
 {
 	uint64_t n = 0, now_ns = clock_now_ns();
@@ -415,7 +336,7 @@ static int cmd_cpu(const char *cmd, const char *params, tel *d)
 				     vm_handle(vm, name, sizeof(name)));
 	if (vm != VM_NONE)
 		add_num(d, "vcpu", c->owner_index);
-	add_riders(d, c, vm);
+	add_riders(d, (unsigned)n, vm);
 	/* the writer may be ahead of the clock read above */
 	add_num(d, "for_ns",
 		c->since_ns && c->since_ns < now_ns ? now_ns - c->since_ns : 0);

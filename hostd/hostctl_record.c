@@ -42,12 +42,12 @@ static bool is_number(const char *s)
 static bool absolute(const char *file, char *out, size_t size)
 {
 	const char *base = strrchr(file, '/');
-	char dir[PATH_MAX], real[PATH_MAX];
+	char dir[PATH_MAX] = ".", real[PATH_MAX];
 
 	if (base)
 		snprintf(dir, sizeof(dir), "%.*s", (int)(base - file + 1),
 			 file);
-	if (!realpath(base ? dir : ".", real))
+	if (!realpath(dir, real))
 		return false;
 	base = base ? base + 1 : file;
 	return (size_t)snprintf(out, size, "%s/%s",

@@ -185,6 +185,43 @@ static void put_traffic(FILE *f, const struct answer *a, const char *peer)
 	answer_each(a, "drop_", drop_line, &d);
 }
 
+#define MB 1000000
+
+static void put_memory(FILE *f, const struct answer *vm)
+{
+	char a[TEXT_MAX], b[TEXT_MAX];
+
+	if (*answer_text(vm, "memory_on", a))
+		fprintf(f, "memory\ton %s\n", a);
+	if (answer_num(vm, "memory_bytes_s"))
+		fprintf(f, "memory traffic\t%" PRIu64 " MB/s\n",
+			answer_num(vm, "memory_bytes_s") / MB);
+	if (*answer_text(vm, "barred", a))
+		fprintf(f, "barred from cpus\t%s: %s\n", a,
+			answer_text(vm, "barred_why", b));
+}
+
+struct traffic {
+	FILE *f;
+	const struct answer *info;
+};
+
+/* "node_traffic_1" of hostd's facts. */
+static void node_line(void *arg, const char *node, uint64_t bytes_s)
+{
+	const struct traffic *t = arg;
+	char key[2 * TEXT_MAX];
+	uint64_t limit;
+
+	snprintf(key, sizeof(key), "node_limit_%s", node);
+	limit = answer_num(t->info, key);
+	fprintf(t->f, "memory traffic, node %s\t%" PRIu64 " MB/s", node,
+		bytes_s / MB);
+	if (limit)
+		fprintf(t->f, " of %" PRIu64 " MB/s", limit / MB);
+	fputc('\n', t->f);
+}
+
 static void vm_facts(FILE *f, const struct answer *vm)
 {
 	static const struct fact first[] = { { "name", "name", TEXT },
@@ -224,6 +261,7 @@ static void vm_facts(FILE *f, const struct answer *vm)
 	fprintf(f, "cpus owned\t%" PRIu64 " of %s: %s\n",
 		answer_num(vm, "cpus_owned"), range(vm, a), owned_list(vm, b));
 	put_facts(f, vm, rest);
+	put_memory(f, vm);
 	fprintf(f, "port\t%s\n",
 		!answer_num(vm, "has_port") ? "none"
 		: answer_num(vm, "port_up") ? "up"
@@ -365,6 +403,7 @@ int show_info(struct ctl *c, const char *arg)
 		{ "policy", "policy", TEXT },
 		{ "backend", "backend", TEXT },
 		{ "ready wait sensor", "sensor", TEXT },
+		{ "memory meter", "meter", TEXT },
 		{ "VMs", "vms", COUNT },
 		{ "VMs refused", "vms_refused", COUNT },
 		{ "cpus managed", "cpus_managed", COUNT },
@@ -379,6 +418,7 @@ int show_info(struct ctl *c, const char *arg)
 		{ "looks put off", "looks_put_off", COUNT },
 		{ "longest decision", "decide_max_ns", TIME },
 		{ "grants refused", "grants_refused", COUNT },
+		{ "bars", "bars", COUNT },
 		{ "moves asked", "moves_asked", COUNT },
 		{ "moves done", "moves_done", COUNT },
 		{ "moves failed", "moves_failed", COUNT },
@@ -403,6 +443,8 @@ int show_info(struct ctl *c, const char *arg)
 		put_facts(p.f, info, facts);
 		fprintf(p.f, "libvirt\t%s\n",
 			answer_num(info, "libvirt_up") ? "connected" : "away");
+		answer_each(info, "node_traffic_", node_line,
+			    &(struct traffic){ p.f, info });
 		put_traffic(p.f, info, "uplink");
 		view_end(c, &p, "ll");
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hl/bounds.h"
 #include "hostctl_table.h"
 #include "hostctl_view.h"
 #include "name.h"
@@ -79,13 +80,27 @@ static char *time_at(const struct answer *a, const char *key, size_t i,
 	return human_time(answer_num_at(a, key, i), buf, TEXT_MAX);
 }
 
+/* A best-effort VM was barred from cpus; else one cpu changed hands. */
+static bool is_bar(const struct answer *a, size_t i)
+{
+	return answer_num_at(a, "cpu", i) == CPU_NONE;
+}
+
 static void log_row(FILE *f, const struct answer *log, size_t i)
 {
 	char a[TEXT_MAX], b[TEXT_MAX];
 
 	answer_text_at(log, "from", i, b);
-	fprintf(f, "%s\t%" PRIu64 "\t%s", time_at(log, "age_ns", i, a),
-		answer_num_at(log, "cpu", i), *b ? b : "-");
+	fprintf(f, "%s\t", time_at(log, "age_ns", i, a));
+	if (is_bar(log, i))
+		answer_text_at(log, "barred", i, a);
+	else
+		snprintf(a, sizeof(a), "%" PRIu64,
+			 answer_num_at(log, "cpu", i));
+	fprintf(f, "%s%s\t%s", is_bar(log, i) ? "bar " : "", a,
+		*b		 ? b
+		: is_bar(log, i) ? "(all)"
+				 : "-");
 	if (*answer_text_at(log, "vm", i, a))
 		fprintf(f, "\t%s/%" PRIu64, a, answer_num_at(log, "vcpu", i));
 	else
@@ -145,9 +160,8 @@ static const struct cause {
 	{ "budget", "more was late than its SLO allows:",
 	  "more was late than its SLO allows" },
 	{ "home", NULL, "its memory is on that cpu's node" },
-	{ "harvester", "a harvester had kept it waiting for",
-	  "a harvester kept it waiting" },
-	{ "sibling", NULL, "what ran on the SMT sibling slowed it down" },
+	{ "harvester", NULL, "a harvester kept an owner from its own cpu" },
+	{ "sibling", NULL, "what ran on the SMT sibling slowed an owner down" },
 	{ "bandwidth", NULL,
 	  "memory bandwidth was short and it used the most" },
 	{ "relief", NULL, "there was no shortage any more" },
@@ -222,15 +236,30 @@ static void put_state(FILE *f, const struct answer *a, size_t i)
 			answer_num_at(a, "from_owned", i));
 }
 
+/* "batch was barred from cpus 2-3" */
+static void put_bar(FILE *f, const struct answer *a, size_t i)
+{
+	char vm[TEXT_MAX], cpus[TEXT_MAX];
+
+	answer_text_at(a, "from", i, vm);
+	answer_text_at(a, "barred", i, cpus);
+	fprintf(f, "%s may ride on all cpus %s%s", *vm ? vm : "best-effort VMs",
+		*cpus ? "but " : "again", cpus);
+}
+
 static void tell(FILE *f, const struct answer *a, size_t i)
 {
 	char ago[TEXT_MAX];
 
 	fprintf(f, "%s ago ", time_at(a, "age_ns", i, ago));
-	put_move(f, a, i);
+	if (is_bar(a, i))
+		put_bar(f, a, i);
+	else
+		put_move(f, a, i);
 	fputs(": ", f);
 	put_cause(f, a, i);
-	put_state(f, a, i);
+	if (!is_bar(a, i))
+		put_state(f, a, i);
 	fputc('\n', f);
 }
 

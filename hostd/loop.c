@@ -240,9 +240,14 @@ static void act_on(struct loop *l)
 			continue; /* refused, or nothing new */
 		why_moved(&l->snap, g, before[i]);
 	}
-	for (unsigned i = 0; i < l->plan.bar_cnt; i++)
-		if (owners_bar_stands(&l->owners, &l->plan.bar[i]))
-			stat_bar_note(&l->plan.bar[i]);
+	for (unsigned i = 0; i < l->plan.bar_cnt; i++) {
+		const struct bar *b = &l->plan.bar[i];
+
+		if (!owners_bar_stands(&l->owners, b))
+			continue;
+		if (stat_bar_note(b))
+			why_barred(&l->snap, b);
+	}
 	show_owners(l);
 	for (unsigned i = 0; i < changed.count; i++)
 		want(l, changed.vcpu[i]);
@@ -266,6 +271,8 @@ static unsigned policy_index(const struct policy_ops *ops)
 static void decide(struct loop *l, uint64_t now_ns)
 {
 	l->decide_ns = now_ns + l->set.interval_ns;
+	if (l->conf.meters)
+		meter_board_show(l->conf.meters, &l->snap);
 	sense_snapshot(&l->sense, &l->snap, now_ns);
 	l->plan.count = l->plan.bar_cnt = 0;
 	if (l->set.act)
@@ -342,6 +349,9 @@ static void set_vm(struct loop *l, uint16_t slot, const struct vm_view *view)
 	if (!vm->present)
 		publish_vm_reset(slot);
 	*vm = *view;
+	vm->node = NODE_NONE;
+	if (l->conf.meters)
+		meter_board_show_vm(l->conf.meters, &l->snap, slot);
 	sense_slo_set(&l->snap, slot, l->conf.sw, &l->ports);
 	sense_vm_renew(&l->sense, &l->snap, slot);
 	owners_vm_set(&l->owners, slot, view->class, view->first_vcpu,
@@ -498,6 +508,7 @@ static void pass(struct loop *l)
 	actuate_flush(l->conf.actuate, now_ns);
 	if (now_ns >= l->publish_ns) {
 		l->publish_ns = now_ns + PUBLISH_NS;
+		l->snap.move_ns = actuate_move_ns();
 		sense_shares(&l->sense, &l->snap);
 		publish(&l->snap, &l->ports);
 	}
@@ -539,6 +550,10 @@ static void loop_init(struct loop *l)
 		c->llc = t->cpu[i].llc;
 		c->node = t->cpu[i].node;
 	}
+	l->snap.node_cnt = t->node_cnt;
+	for (unsigned i = 0; i < t->node_cnt; i++)
+		memcpy(l->snap.node[i].distance, t->distance[i],
+		       sizeof(t->distance[i]));
 	l->set.policy = l->conf.settings.policy;
 	take_settings(l, &l->conf.settings);
 	freshen(l);

@@ -10,6 +10,7 @@
 
 #include "actuate.h"
 #include "agent_board.h"
+#include "meter_board.h"
 #include "msg.h"
 #include "sense_bpf.h"
 #include "topo.h"
@@ -21,6 +22,7 @@ struct loop_conf {
 	struct actuate *actuate;
 	const struct sense_bpf *bpf; /* NULL: no sensor */
 	struct agent_board *board;   /* NULL: guests' agents are not told */
+	struct meter_board *meters;  /* NULL: no meters */
 	const struct topo *topo;
 	uint16_t cpu; /* where the poll thread runs; CPU_NONE: anywhere */
 	struct settings settings;

@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "log.h"
 #include "loop.h"
+#include "meters.h"
 #include "notify.h"
 #include "options.h"
 #include "pins.h"
@@ -54,6 +55,7 @@ static struct hostd {
 	struct actuate *actuate;
 	struct sense_bpf *bpf;
 	struct agents *agents; /* NULL: none */
+	struct meters *meters;
 	struct sw *sw;
 	struct port *uplink;
 	struct loop *loop;
@@ -286,6 +288,27 @@ static void start_agents(void)
 	log_warn("guests' agents are not used: %s", strerror(-err));
 }
 
+static void set_meters(void)
+{
+	const struct meters_set set = {
+		.acts = policy_find(hd.conf.policy) == &policy_ias,
+		.node_max_bytes_s = hd.conf.node_bytes_s,
+	};
+
+	meters_set(hd.meters, &set);
+}
+
+static void start_meters(void)
+{
+	const struct meter_conf c = { .root = "/", .topo = &hd.topo };
+
+	if (meters_open(&hd.meters, hd.conf.meter, &c))
+		log_die("out of memory");
+	set_meters();
+	if (meters_start(hd.meters))
+		log_die("cannot start the meters thread");
+}
+
 /* Free hugepages of the default size; DPDK runs without them, too. */
 static unsigned long hugepages_free(void)
 {
@@ -335,6 +358,7 @@ static void start_loop(void)
 		.actuate = hd.actuate,
 		.bpf = hd.bpf,
 		.board = hd.agents ? agents_board(hd.agents) : NULL,
+		.meters = meters_board(hd.meters),
 		.topo = &hd.topo,
 		.cpu = hd.conf.poll_cpu,
 		.wake_control = wake_control,
@@ -396,6 +420,7 @@ static void start_vms(void)
 		.act = hd.act,
 		.bpf = hd.bpf,
 		.agents = hd.agents,
+		.meters = hd.meters,
 		.run_dir = opt.run_dir,
 		.on_release = on_release,
 		.act_on = policy_find(hd.conf.policy) != &policy_none,
@@ -440,6 +465,7 @@ static int reload(char *text, size_t size)
 
 		hd.ops->room(hd.act, &room);
 	}
+	set_meters();
 	settings_of(&hd.conf, &m.settings);
 	/* Stop acting before VMs are released; adopt them before acting. */
 	if (!m.settings.act)
@@ -484,6 +510,7 @@ static void stop(void)
 	loop_stop(hd.loop);
 	if (hd.agents)
 		agents_close(hd.agents);
+	meters_close(hd.meters);
 	hd.ops->close(hd.act);
 	pins_close(hd.pins);
 	virt_close(hd.virt);
@@ -526,6 +553,7 @@ int main(int argc, char **argv)
 	start_backend();
 	start_sensor();
 	start_agents();
+	start_meters();
 	start_packets();
 	start_loop();
 	start_vms();

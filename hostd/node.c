@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <numa.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AREAS_MAX 64	     /* mappings; of more, the largest */
@@ -21,6 +23,12 @@
 
 struct area {
 	uint64_t begin, bytes;
+};
+
+/* In another process. */
+union page {
+	uintptr_t at;
+	void *ptr;
 };
 
 unsigned node_cnt(void)
@@ -61,11 +69,27 @@ static struct area *place(struct area *area, unsigned *cnt, uint64_t bytes)
 	return least->bytes < bytes ? least : NULL;
 }
 
+/* "BEGIN-END MODE ...", a line of /proc/PID/maps. Return: false when it is no
+ * large writable mapping. */
+static bool parse_area(const char *line, struct area *a)
+{
+	char *at;
+	uint64_t end;
+
+	a->begin = strtoull(line, &at, 16);
+	if (*at != '-')
+		return false;
+	end = strtoull(at + 1, &at, 16);
+	a->bytes = end - a->begin;
+	return at[0] == ' ' && at[1] == 'r' && at[2] == 'w' && end > a->begin &&
+	       a->bytes >= AREA_MIN;
+}
+
 /* Return: how many areas, or -errno. */
 static int read_areas(const char *root, pid_t pid, struct area *area)
 {
-	unsigned long long begin, end;
-	char path[256], line[512], mode[5];
+	char path[256], line[512];
+	struct area found, *a;
 	unsigned cnt = 0;
 	FILE *f;
 
@@ -74,21 +98,18 @@ static int read_areas(const char *root, pid_t pid, struct area *area)
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		struct area *a;
-
-		if (sscanf(line, "%llx-%llx %4s", &begin, &end, mode) != 3 ||
-		    mode[1] != 'w' || end < begin + AREA_MIN)
+		if (!parse_area(line, &found))
 			continue;
-		a = place(area, &cnt, end - begin);
+		a = place(area, &cnt, found.bytes);
 		if (a)
-			*a = (struct area){ begin, end - begin };
+			*a = found;
 	}
 	fclose(f);
 	return (int)cnt;
 }
 
 /* PAGES addresses, evenly over all areas. */
-static void choose(const struct area *area, unsigned cnt, void **page)
+static void choose(const struct area *area, unsigned cnt, union page *page)
 {
 	uint64_t total = 0, step, at, before = 0;
 	unsigned a = 0;
@@ -98,10 +119,9 @@ static void choose(const struct area *area, unsigned cnt, void **page)
 	step = total / PAGES;
 	for (unsigned i = 0; i < PAGES; i++) {
 		at = step * i + step / 2;
-		while (at - before >= area[a].bytes)
+		while (a + 1 < cnt && at - before >= area[a].bytes)
 			before += area[a++].bytes;
-		at = area[a].begin + (at - before);
-		page[i] = (void *)(uintptr_t)(at & ~(PAGE - 1));
+		page[i].at = (area[a].begin + (at - before)) & ~(PAGE - 1);
 	}
 }
 
@@ -126,8 +146,8 @@ static uint16_t vote(const int *status)
 
 int node_of_process(const char *root, pid_t pid, uint16_t *node)
 {
-	struct area area[AREAS_MAX];
-	void *page[PAGES];
+	struct area area[AREAS_MAX] = { 0 };
+	union page page[PAGES];
 	int status[PAGES], cnt;
 
 	*node = NODE_NONE;
@@ -136,7 +156,7 @@ int node_of_process(const char *root, pid_t pid, uint16_t *node)
 		return cnt;
 	choose(area, (unsigned)cnt, page);
 	memset(status, 0xff, sizeof(status));
-	if (numa_move_pages(pid, PAGES, page, NULL, status, 0) < 0)
+	if (numa_move_pages(pid, PAGES, &page[0].ptr, NULL, status, 0) < 0)
 		return -errno;
 	*node = vote(status);
 	return 0;

@@ -145,6 +145,8 @@ void publish(const struct snapshot *s, const struct port_list *ports)
 		if (s->vm[i].present || stat_hostd.vm[i].view.present)
 			publish_vm(s, (uint16_t)i);
 	publish_ports(s, ports);
+	stat_hostd.node_cnt = s->node_cnt;
+	memcpy(stat_hostd.node, s->node, sizeof(stat_hostd.node));
 	for (unsigned i = 0; i < s->cpu_cnt; i++)
 		publish_cpu(s, (uint16_t)i);
 	look_ns = s->now_ns;

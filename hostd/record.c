@@ -144,7 +144,8 @@ static int put_head(void)
 static int put_end(void)
 {
 	const struct record r = { .kind = RECORD_END,
-				  .end = { .records =
+				  .end = { .now_ns = clock_now_ns(),
+					   .records =
 					       status.bytes / sizeof(r) + 1 } };
 
 	return add(&r, 1);

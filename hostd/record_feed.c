@@ -7,8 +7,9 @@
  * records have them; what differs is written, and the copy follows. Waits are
  * kept by when they began: a frame that only grows older differs in nothing.
  * Where the ring or a look's share is full the VM stays on the list, so that
- * nothing is ever lost but the moment when it changed. RECORD_TIME and the plan
- * have their room set aside first; without it the look is left out and counted.
+ * nothing is ever lost but the moment when it changed; looks take turns.
+ * RECORD_TIME and the plan have their room set aside first; without it the look
+ * is left out and counted.
  */
 #include "record_feed.h"
 
@@ -19,6 +20,7 @@ int feed_init(struct feed *f)
 {
 	memset(f, 0, sizeof(*f));
 	memset(f->cpus, 0xff, sizeof(f->cpus)); /* like no cpu there is */
+	memset(f->slot_vm, 0xff, sizeof(f->slot_vm));
 	feed_again(f);
 	return mbox_init(&f->ring, FEED_RECORDS, sizeof(struct record));
 }
@@ -90,6 +92,7 @@ static bool look_node(struct look *l, unsigned node)
 {
 	const struct node_view *n = &l->s->node[node];
 	struct record_node is = { .metered = n->metered,
+				  .since_ns = n->since_ns,
 				  .mem_bytes_s = n->mem_bytes_s,
 				  .mem_max_bytes_s = n->mem_max_bytes_s };
 
@@ -145,62 +148,122 @@ static void encode_vm(struct record_vm *r, const struct snapshot *s,
 	r->hint_wait_ns = v->hint_wait_ns;
 }
 
-/* Other slots than before: the reader forgets the former ones, so must we. */
-static void forget_slots(struct feed *f, const struct record_vm *was,
-			 const struct record_vm *is)
+/* let_go() - @vm has no slots any more, as far as was written. Return: false:
+ * no room. */
+static bool let_go(struct look *l, uint16_t vm)
 {
-	if (was->first_vcpu != is->first_vcpu || was->vcpu_cnt != is->vcpu_cnt)
-		memset(&f->vcpus[was->first_vcpu], 0,
-		       was->vcpu_cnt * sizeof(f->vcpus[0]));
+	struct feed *f = l->f;
+	unsigned first = f->vms[vm].first_vcpu, cnt = f->vms[vm].vcpu_cnt;
+	const struct record_vm none = { 0 };
+
+	if (!differs(l, RECORD_VM, vm, &f->vms[vm], &none, sizeof(none)))
+		return false;
+	memset(&f->vcpus[first], 0, cnt * sizeof(f->vcpus[0]));
+	memset(&f->slot_vm[first], 0xff, cnt * sizeof(f->slot_vm[0]));
+	return true;
+}
+
+/* claim() - @vm will have the slots of @is; whoever had them lets go of them
+ * first. Return: false: no room. */
+static bool claim(struct look *l, uint16_t vm, const struct record_vm *is)
+{
+	struct feed *f = l->f;
+
+	if (f->vms[vm].first_vcpu == is->first_vcpu &&
+	    f->vms[vm].vcpu_cnt == is->vcpu_cnt)
+		return true;
+	if (!let_go(l, vm))
+		return false;
+	for (unsigned i = 0; i < is->vcpu_cnt; i++) {
+		uint16_t other = f->slot_vm[is->first_vcpu + i];
+
+		if (other == VM_NONE)
+			continue;
+		vmset_add(&f->pending, other);
+		if (!let_go(l, other))
+			return false;
+	}
+	return true;
+}
+
+static bool look_name(struct look *l, uint16_t vm, const char *is)
+{
+	struct record_name name = { "" };
+
+	if (!strcmp(is, l->f->names[vm].name))
+		return true;
+	strncpy(name.name, is, sizeof(name.name) - 1);
+	return differs(l, RECORD_NAME, vm, &l->f->names[vm], &name,
+		       sizeof(name));
 }
 
 static bool look_vm(struct look *l, uint16_t vm,
 		    const char *(*names)(uint16_t vm))
 {
 	struct feed *f = l->f;
-	struct record_vm is, was = f->vms[vm];
-	struct record_name name = { "" };
+	struct record_vm is;
 
 	encode_vm(&is, l->s, vm);
-	if (is.present)
-		strncpy(name.name, names(vm), sizeof(name.name) - 1);
-	if (is.present &&
-	    !differs(l, RECORD_NAME, vm, &f->names[vm], &name, sizeof(name)))
+	if (!is.present)
+		return let_go(l, vm);
+	if (!look_name(l, vm, names(vm)) || !claim(l, vm, &is) ||
+	    !differs(l, RECORD_VM, vm, &f->vms[vm], &is, sizeof(is)))
 		return false;
-	if (!differs(l, RECORD_VM, vm, &f->vms[vm], &is, sizeof(is)))
-		return false;
-	forget_slots(f, &was, &is);
+	for (unsigned i = 0; i < is.vcpu_cnt; i++)
+		f->slot_vm[is.first_vcpu + i] = vm;
 	for (unsigned i = 0; i < is.vcpu_cnt; i++)
 		if (!look_vcpu(l, is.first_vcpu + i))
 			return false;
 	return true;
 }
 
-/* look_state() - Write what differs. Return: whether that was all. */
+/* look_all() - Begin to compare everything. */
+static void look_all(struct feed *f, const struct snapshot *s)
+{
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		if (!s->vm[i].present && !f->vms[i].present)
+			continue;
+		vmset_add(&f->pending, i);
+		vmset_add(&f->unseen, i);
+	}
+	f->cpu = 0;
+	f->all = false;
+}
+
+/* look_vms() - Those that are pending, in turn. */
+static void look_vms(struct look *l, const char *(*names)(uint16_t vm))
+{
+	struct feed *f = l->f;
+	unsigned vm;
+
+	for (unsigned n = 0; n < FEED_VMS; n++) {
+		vm = vmset_next(&f->pending, f->turn);
+		if (vm == VM_NONE)
+			vm = vmset_next(&f->pending, 0);
+		if (vm == VM_NONE || !look_vm(l, (uint16_t)vm, names))
+			return;
+		vmset_del(&f->pending, vm);
+		vmset_del(&f->unseen, vm);
+		f->turn = (uint16_t)(vm + 1);
+	}
+}
+
+/* look_state() - Write what differs. Return: whether all that there was in the
+ * beginning was written. */
 static bool look_state(struct look *l, const char *(*names)(uint16_t vm))
 {
 	struct feed *f = l->f;
 
-	if (f->all) {
-		for (unsigned i = 0; i < VM_MAX; i++)
-			if (l->s->vm[i].present || f->vms[i].present)
-				vmset_add(&f->pending, i);
-		f->cpu = 0;
-		f->all = false;
-	}
+	if (f->all)
+		look_all(f, l->s);
 	for (; f->cpu < l->s->cpu_cnt; f->cpu++)
 		if (!look_cpu(l, f->cpu))
 			return false;
 	for (unsigned i = 0; i < l->s->node_cnt; i++)
 		if (!look_node(l, i))
 			return false;
-	vmset_for_each(vm, &f->pending)
-	{
-		if (!look_vm(l, (uint16_t)vm, names))
-			return false;
-		vmset_del(&f->pending, vm);
-	}
-	return true;
+	look_vms(l, names);
+	return vmset_empty(&f->unseen);
 }
 
 static void put_time(struct look *l, uint64_t interval_ns, const char *policy,
@@ -210,7 +273,8 @@ static void put_time(struct look *l, uint64_t interval_ns, const char *policy,
 				 .interval_ns = interval_ns,
 				 .skipped = l->f->skipped,
 				 .lost = l->f->lost,
-				 .whole = whole };
+				 .whole = whole,
+				 .move_ns = (uint32_t)l->s->move_ns };
 
 	strncpy(t.policy, policy, sizeof(t.policy) - 1);
 	put(l->f, RECORD_TIME, 0, &t, sizeof(t));

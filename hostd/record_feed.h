@@ -19,11 +19,14 @@
 
 #define FEED_RECORDS 65536 /* of the ring: 6 MB, some seconds' worth */
 #define FEED_STEP    256   /* records of state in one look, 24 KB */
+#define FEED_VMS     32	   /* VMs compared in one look: 20 us at most */
 
 struct feed {
 	struct mbox ring;
-	struct vmset pending; /* VMs to be compared in the next look */
+	struct vmset pending; /* VMs to be compared */
+	uint16_t turn;	      /* from here on in the next look */
 	bool all;	      /* and all VMs and cpus there are */
+	struct vmset unseen;  /* there from the beginning, not written yet */
 	uint16_t cpu;	      /* the cpus from here on, when not CPU_NONE */
 	uint64_t skipped, lost;
 	/* as written */
@@ -32,6 +35,7 @@ struct feed {
 	struct record_name names[VM_MAX];
 	struct record_vm vms[VM_MAX];
 	struct record_vcpu vcpus[VCPU_MAX];
+	uint16_t slot_vm[VCPU_MAX]; /* whose slot it is, or VM_NONE */
 };
 
 /* feed_init() - Nothing was written yet. Return: 0 or -ENOMEM. */
@@ -47,8 +51,8 @@ void feed_again(struct feed *f);
  * @names: by VM slot; read for those that changed
  * @interval_ns, @policy: settings in force
  *
- * Writes at most FEED_STEP records of state and the plan; the rest waits for
- * the next look. O(VMs that changed, or wait to be written).
+ * Compares at most FEED_VMS VMs and writes at most FEED_STEP records of state,
+ * and the plan; the rest waits for the next looks.
  */
 void feed_look(struct feed *f, const struct snapshot *s, const struct plan *p,
 	       const char *(*names)(uint16_t vm), uint64_t interval_ns,

@@ -3,10 +3,9 @@
  * sense_slo.c - what a VM's SLO is about, counted
  *
  * Each of a VM's signals has a score, which the switch fills: delays as frames
- * are found taken, responses as answers leave. Of the two only the one its SLO
- * is about has a limit, and only its counts become the VM's `done` and `late`.
- * Those never go back, whatever a reload makes of signal or limit: a policy
- * looks at what came in addition.
+ * are found taken, responses as answers leave. The counts of the one that its
+ * SLO is about become the VM's `done` and `late`. Those never go back, whatever
+ * a reload makes of signal or limit: a policy looks at what came in addition.
  */
 #include "sense_slo.h"
 
@@ -29,7 +28,7 @@ void sense_slo_set(struct snapshot *s, uint16_t vm, struct sw *sw,
 	for (unsigned i = 0; i < SLO_SIGNAL_NUM; i++) {
 		struct score *score = &st->signal[i].score;
 
-		score->limit_ns = i == view->slo_signal ? view->slo_ns : 0;
+		score->limit_ns = view->slo_ns;
 		score->done = score->late = 0;
 	}
 	if (view->present && view->slo_signal == SLO_RESPONSE)

@@ -27,14 +27,22 @@ uint64_t stat_share_ppm(const struct stat_vm *vm)
 	return (uint64_t)((double)owned_ns * 1e6 / (double)ran_ns);
 }
 
-void stat_bar_note(const struct bar *b)
+bool stat_bar_note(const struct bar *b)
 {
 	struct stat_bar *bar =
 	    b->vm == VM_NONE ? &stat_hostd.bar : &stat_hostd.vm[b->vm].bar;
+	bool other = !cpumask_equal(&bar->cpus, &b->cpus);
 
 	bar->cpus = b->cpus;
 	bar->reason = b->reason;
 	stat_hostd.bars++;
+	return other;
+}
+
+bool stat_barred(uint16_t vm, unsigned cpu)
+{
+	return cpumask_has(&stat_hostd.bar.cpus, cpu) ||
+	       cpumask_has(&stat_hostd.vm[vm].bar.cpus, cpu);
 }
 
 void stat_bars_clear(void)

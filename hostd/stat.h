@@ -91,6 +91,7 @@ struct stat_all {
 	struct act_count act;	      /* (control) what the backend did */
 	bool libvirt_up;	      /* (control) */
 	char sensor[160];	      /* (control) "on", or why there is none */
+	char meter[160]; /* (control) which one, or why there is none */
 	uint64_t reloads, reloads_refused; /* (control) */
 	uint64_t vms_refused; /* (control) tables full, sockets refused */
 	uint64_t passes, passes_busy, sleeps, decisions;
@@ -102,6 +103,8 @@ struct stat_all {
 	struct stat_bar bar;	 /* of all best-effort VMs */
 	struct hist move_ns;	 /* asked to done */
 	struct port_count uplink;
+	uint16_t node_cnt;
+	struct node_view node[NODE_MAX]; /* as in the latest snapshot */
 	struct stat_cpu cpu[CPU_MAX];
 	struct stat_vm vm[VM_MAX];
 };
@@ -118,8 +121,12 @@ void stat_window(const struct stat_signal *signal, struct hist *out);
  */
 uint64_t stat_share_ppm(const struct stat_vm *vm);
 
-/* stat_bar_note() - Poll thread: a bar was carried out. */
-void stat_bar_note(const struct bar *b);
+/* stat_bar_note() - Poll thread: a bar was carried out. Return: whether it is
+ * another one than before. */
+bool stat_bar_note(const struct bar *b);
+
+/* stat_barred() - Any thread: is best-effort VM @vm barred from @cpu? */
+bool stat_barred(uint16_t vm, unsigned cpu);
 
 /* stat_bars_clear() - Poll thread: nobody is barred any more. */
 void stat_bars_clear(void);

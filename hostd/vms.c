@@ -395,6 +395,7 @@ static void stop_vm(struct vms *v, struct entry *e)
 		return;
 	e->running = false;
 	sync_agent(v, e);
+	meters_gone(v->c.meters, e->slot);
 	m.vm.slot = e->slot;
 	loop_send(v->c.loop, &m);
 	await(v, NULL, e->slot);
@@ -461,6 +462,7 @@ static void run_vm(struct vms *v, struct entry *e, const struct virt_vm *vm)
 		e->running = true;
 	}
 	sync_vcpus(v, e, vm);
+	meters_vm(v->c.meters, &e->act);
 	adopt(v, e);
 	send_vm(v, e);
 	log_info("VM '%s' runs: pid %d, %u vcpus, %s", e->act.name,

@@ -15,6 +15,7 @@
 #include "agents.h"
 #include "conf.h"
 #include "loop.h"
+#include "meters.h"
 #include "sense_bpf.h"
 #include "virt.h"
 
@@ -27,6 +28,7 @@ struct vms_conf {
 	struct act *act;
 	struct sense_bpf *bpf; /* NULL: no sensor */
 	struct agents *agents; /* NULL: guests' agents are left alone */
+	struct meters *meters; /* NULL: nothing is metered */
 	const char *run_dir;   /* sockets under it are ours to serve */
 	/* libvirt's view of these slots is to be put back; before release() */
 	void (*on_release)(uint16_t first_vcpu, uint16_t cnt);

@@ -96,6 +96,20 @@ void why_moved(const struct snapshot *s, const struct grant *g, uint16_t from)
 	add(&e);
 }
 
+void why_barred(const struct snapshot *s, const struct bar *b)
+{
+	struct why_event e = { .at_ns = s->now_ns,
+			       .cpu = CPU_NONE,
+			       .reason = b->reason,
+			       .barred = b->cpus };
+
+	if (b->vm != VM_NONE) {
+		call(&e.from, b->vm);
+		describe(&e, s, b->vm);
+	}
+	add(&e);
+}
+
 uint64_t why_count(void)
 {
 	return __atomic_load_n(&next, __ATOMIC_ACQUIRE);
@@ -129,6 +143,8 @@ bool why_about(const struct why_event *e, const char *who)
 	unsigned long cpu = strtoul(who, &end, 10);
 
 	if (*who >= '0' && *who <= '9' && !*end)
-		return cpu == e->cpu;
+		return cpu < CPU_MAX &&
+		       (cpu == e->cpu ||
+			cpumask_has(&e->barred, (unsigned)cpu));
 	return is_called(&e->to, who) || is_called(&e->from, who);
 }

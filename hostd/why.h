@@ -23,14 +23,20 @@ struct why_name {
 	char uuid[37];
 };
 
-/* One cpu changed hands. What is said of "the VM" is said of the one that
- * gained the cpu, or, where it went to nobody, of the one that lost it; as it
- * was when the decision was made. */
+/*
+ * One cpu changed hands; or, with cpu CPU_NONE, a best-effort VM (`from`,
+ * nobody means all of them) is barred from `barred` from then on.
+ *
+ * What is said of "the VM" is said of the one that gained the cpu, or, where it
+ * went to nobody, of the one that lost it; as it was when the decision was
+ * made.
+ */
 struct why_event {
 	uint64_t at_ns;
 	uint64_t saw_ns, limit_ns;   /* struct grant's */
 	uint64_t delay_ns, ready_ns; /* the VM's */
 	struct why_name to, from;
+	struct cpumask barred;
 	uint16_t cpu, reason;
 	uint16_t to_vcpu, from_vcpu; /* which of the VM's vcpus; 0: nobody's */
 	uint16_t from_owned;	     /* cpus, of the VM that lost it */
@@ -51,6 +57,10 @@ struct why_event {
  */
 void why_moved(const struct snapshot *s, const struct grant *g, uint16_t from);
 
+/* why_barred() - Poll thread: a bar was carried out, and it is another one than
+ * before. */
+void why_barred(const struct snapshot *s, const struct bar *b);
+
 /* why_count() - Events ever; any thread. */
 uint64_t why_count(void);
 
@@ -63,7 +73,8 @@ bool why_get(uint64_t n, struct why_event *out);
 
 /*
  * why_about() - Is @e about @who?
- * @who: a cpu's number; or a VM's name, in wire form or not, or its UUID. A VM
+ * @who: a cpu's number, whose owner changed or which a VM is barred from; or a
+ *	VM's name, in wire form or not, or its UUID. A VM
  *	whose name is a number goes by its UUID.
  */
 bool why_about(const struct why_event *e, const char *who);

@@ -6,9 +6,10 @@
 
 #include <string.h>
 
+#include "cpulist.h"
 #include "name.h"
 
-enum kind { U16, U32, U64, AGE, NAME, REASON };
+enum kind { U16, U32, U64, AGE, NAME, REASON, CPUS };
 
 #define NUMBER(column, field, type)                                            \
 	{                                                                      \
@@ -41,6 +42,7 @@ const struct why_column why_columns[WHY_COLUMNS] = {
 	NUMBER("hinted", hinted, U16),
 	NUMBER("wanted", wanted, U16),
 	NUMBER("used_permille", used_permille, U32),
+	TEXT("barred", barred, CPUS),
 };
 
 static const void *cell(const struct why_event *e, const struct why_column *c)
@@ -72,6 +74,8 @@ const char *why_text(const struct why_event *e, const struct why_column *c,
 
 	if (c->kind == REASON)
 		name_to_wire(policy_reason_name(e->reason), buf, size);
+	else if (c->kind == CPUS)
+		cpulist_format(&e->barred, buf, size);
 	else if (!name_to_wire(n->name, buf, size))
 		name_to_wire(n->uuid, buf, size);
 	return buf;

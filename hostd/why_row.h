@@ -20,7 +20,7 @@ struct why_column {
 	uint16_t at;  /* offset in struct why_event */
 };
 
-#define WHY_COLUMNS 21
+#define WHY_COLUMNS 22
 
 extern const struct why_column why_columns[WHY_COLUMNS];
 

@@ -76,7 +76,7 @@ void response_answered(struct response *r, const struct flow *f,
 {
 	struct flow_slot *w;
 
-	if (!is_message(f) || f->src.port > f->dst.port)
+	if (!is_message(f))
 		return;
 	w = flow_find(&r->waiting, flow_id(&r->waiting, f, false));
 	if (!w)

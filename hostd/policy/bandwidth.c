@@ -40,11 +40,10 @@ static bool harvests(const struct snapshot *s, uint16_t vm)
 static struct cpumask open_cpus(const struct snapshot *s,
 				const struct cpumask *off)
 {
-	struct cpumask m = { 0 };
+	struct cpumask m = s->managed;
 
-	for (unsigned cpu = 0; cpu < s->cpu_cnt; cpu++)
-		if (s->cpu[cpu].managed && !cpumask_has(off, cpu))
-			cpumask_set(&m, cpu);
+	for (unsigned i = 0; i < CPUMASK_WORDS; i++)
+		m.word[i] &= ~off->word[i];
 	return m;
 }
 

@@ -20,19 +20,27 @@
 #define RETRY_NS  (2000 * MS)
 #define FALLS_MAX 5 /* 64 s */
 
-/* Gear 2 is what was measured to hold a p99 without any counting; each step
- * doubles or halves what may wait, and moves use by a tenth of a cpu. */
+/*
+ * Giving a cpu back costs a move, and having it again another one: who keeps it
+ * for as long as these two take, and no longer, never pays more than twice what
+ * he would knowing the future (the ski-rental bound, Karlin et al. 1988). That
+ * is the thrifty gear. The others keep it through pauses between requests, then
+ * between bursts.
+ */
 static const struct gear gears[BUDGET_GEARS] = {
-	{ .wait_percent = 6, .use_percent = 50 },
-	{ .wait_percent = 12, .use_percent = 60 },
-	{ .wait_percent = 25, .use_percent = 70 },
-	{ .wait_percent = 50, .use_percent = 80 },
-	{ .wait_percent = 75, .use_percent = 90 },
+	{ .linger_moves = 1024 },
+	{ .linger_moves = 32 },
+	{ .linger_moves = 2 },
 };
 
 const struct gear *budget_gear(const struct budget *b)
 {
 	return &gears[b->gear < BUDGET_GEARS ? b->gear : BUDGET_START];
+}
+
+const struct gear *budget_thriftiest(void)
+{
+	return &gears[BUDGET_GEARS - 1];
 }
 
 static void period(struct budget *b, const struct vm_view *v, uint64_t now_ns)

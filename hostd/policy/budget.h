@@ -5,8 +5,8 @@
  *
  * A p99 forgives one frame or answer in a hundred. A policy that lets none be
  * late buys cpus nobody asked for; one that does not count breaks the promise.
- * So count (vm_view.done, .late), and shift between gears: what makes a VM ask
- * for a cpu, and how full its cpus may be before it loses one.
+ * So count (vm_view.done, .late), and shift between gears: how long a VM keeps
+ * a cpu it does not use at the moment.
  *
  *	burn = share of late ones / share its SLO allows; 1 = just kept
  *
@@ -24,14 +24,15 @@
 
 #include "policy.h"
 
-#define BUDGET_GEARS	5
+#define BUDGET_GEARS	3
 #define BUDGET_START	2    /* where a VM with nothing counted stays */
 #define BUDGET_BURN_ONE 1000 /* burn is in thousandths */
 #define BUDGET_BURN_MAX 65535
 
+/* What a cpu whose owner has halted is kept for: so many times what a move
+ * takes. */
 struct gear {
-	uint8_t wait_percent; /* of the SLO: who waits so long asks for a cpu */
-	uint8_t use_percent;  /* of a cpu: who uses less of each loses one */
+	uint16_t linger_moves;
 };
 
 struct budget {
@@ -51,6 +52,9 @@ void budget_start(struct budget *b, const struct vm_view *v, uint64_t now_ns);
  * Return: true when the gear was shifted down just now: more cpus are needed.
  */
 bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns);
+
+/* budget_thriftiest() - What holds in the gear that keeps least. */
+const struct gear *budget_thriftiest(void);
 
 /* budget_gear() - What holds in the gear @b is in. */
 const struct gear *budget_gear(const struct budget *b);

@@ -18,6 +18,7 @@ void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p)
 	k->s = s;
 	k->plan = p;
 	k->by_node = false;
+	k->whole = false;
 	k->free = s->free;
 	k->gone = s->gone;
 	k->alone = s->alone;
@@ -195,6 +196,10 @@ uint16_t pick_cpu(const struct pick *k, uint16_t vm, enum pick_who who)
 		return CPU_NONE;
 	if (k->by_node)
 		prefer_node(&m, k->s, k->s->vm[vm].node);
+	if (k->whole) {
+		prefer(&m, &k->quiet);
+		prefer(&m, &k->alone);
+	}
 	near_of(k, vm, who, &n);
 	quiet = cpumask_or(k->alone, &n.sibling);
 	prefer(&m, &n.home);

@@ -24,6 +24,8 @@ struct pick {
 	const struct snapshot *s;
 	struct plan *plan;
 	bool by_node;		   /* pick_cpu(): distance before all else */
+	bool whole;		   /* pick_cpu(): then cores, not threads */
+	struct cpumask quiet;	   /* with whole: these before others */
 	struct cpumask free;	   /* managed and owned by nobody, as planned */
 	struct cpumask gone;	   /* part of free: the last owner is gone */
 	struct cpumask alone;	   /* nobody owns the sibling, as planned */
@@ -121,6 +123,7 @@ static inline uint64_t pick_signal_ns(const struct vm_view *v, enum reason why)
  * its NUMA node (a VM that owns nothing is where its vcpus last ran); no other
  * VM owns its sibling. Ties: the lowest number. With by_node, before all that:
  * no free cpu is nearer to where the VM's memory is, if that is known.
+ * With whole, then: it is one of `quiet`; nobody owns its sibling.
  * O(vcpus of the VM), and some words of masks.
  * Return: a cpu, or CPU_NONE when none is free.
  */
@@ -142,6 +145,24 @@ uint16_t pick_vcpu(const struct pick *k, uint16_t vm, uint16_t cpu,
  * the VM's other cpus, gained last; then the highest number. O(vcpus of the
  * VM). Return: a cpu, or CPU_NONE. */
 uint16_t pick_loser(const struct pick *k, uint16_t vm);
+
+/*
+ * pick_take() - A cpu of another VM, for @vcpu of @asker, when none is free
+ * @settle_ns: one that changed hands since then is left alone
+ *
+ * Above its own minimum a VM loses, in this order: a best-effort VM any; one
+ * whose owner halted as long ago, the longest first; one whose owner runs and
+ * should be through later than @vcpu, the latest first. Nobody loses the last
+ * who owns, by weight, less above his minimum than the asker. Where either has
+ * no SLO there is no deadline: then the cpu must come from who owns at least
+ * two more.
+ *
+ * Should be through: an SLO after it began to want a cpu; after it began to
+ * run, or half an SLO ago if that is later: it has gone through several since
+ * then. O(cpus). Return: a cpu, or CPU_NONE.
+ */
+uint16_t pick_take(const struct pick *k, uint16_t asker, uint16_t vcpu,
+		   uint64_t settle_ns);
 
 /* pick_guarantee() - Bring every latency-critical VM up to what is due.
  *

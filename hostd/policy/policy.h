@@ -120,6 +120,7 @@ struct node_view {
  */
 struct snapshot {
 	uint64_t now_ns;
+	uint64_t move_ns; /* what moving a vcpu takes here; 0: not known */
 	uint16_t vm_cnt, vcpu_cnt, cpu_cnt; /* highest slot in use + 1 */
 	uint16_t node_cnt;
 	uint16_t changed_cnt;

@@ -27,9 +27,11 @@ static void numa_decide(void *state, const struct snapshot *s, struct plan *p)
 	struct pick k;
 
 	pick_begin(&k, s, p);
+	k.by_node = true;
 	slo_pass(&st->slo, &k);
 	home_pass(&st->home, &k);
 	pick_end(&k);
+	cores_pass(&st->slo.cores, s, p);
 }
 
 const struct policy_ops policy_numa = {

@@ -3,43 +3,52 @@
  * policy_slo.c - each VM's own target, with the fewest cpus that meet it
  *
  * The idea. A tail is made of moments in which a vcpu wanted a cpu and had
- * none. So look for those moments and nothing else: when a VM waits longer
- * than a fraction of what its SLO allows, and one more cpu could be used by a
- * vcpu that has none, give it that cpu at once. And when its vcpus have, for a
- * while, used less than one cpu fewer could do, take one back, without waiting
- * for the guest to say so: guests do not park. Adding is quick and taking is
- * slow, because a cpu too many costs little (harvesters run on it whenever its
- * owner is halted) and a cpu too few costs the SLO.
+ * none. So look for those moments and nothing else, give a cpu at once, and
+ * have it back as soon as its owner rests: what a VM owns then follows what it
+ * runs, request by request. What sets the pace is not a clock but what a move
+ * takes on this host, measured: snapshot.move_ns. Where moves take 2 us this is
+ * Caladan's rule; where they take a millisecond cpus stay for a while. Until
+ * some moves were made it is not known, and the slow rules below stand alone.
  *
- * Asking. The threshold is slo / 4: whatever waits that long still has three
- * quarters of its budget to be served in. Over it may be the age of the oldest
- * untaken frame, or the longest open ready wait; frames held for a full ring
- * are over it by nature. None of them is enough alone. A guest may leave
- * frames lying while all its vcpus are halted or run on cpus they own; cpus do
- * not cure that. So the VM must have more runnable vcpus than cpus. If it has
- * not, and a vcpu waits while another's cpu lies idle, the cpu changes hands
- * inside the VM instead. After a grant the VM may ask again one threshold
- * later, when the first cpu could show its effect; a vcpu that has itself
- * waited too long is proof enough and does not wait for that.
+ * Asking. A VM that owns nothing and wants to run asks at once: what it rides
+ * on is everybody's. One that owns some asks when it has waited for two moves,
+ * or for 1/200 of its SLO if that is longer; never later than a quarter of it:
+ * three quarters are left to be served in. It may be the oldest untaken frame
+ * that waits, or a ready vcpu; frames held for a full ring are over the limit
+ * by nature. None of them is enough alone. A guest may leave frames lying while
+ * all its vcpus are halted or run on cpus they own; cpus do not cure that. So
+ * the VM must have more runnable vcpus than cpus. If it has not, and a vcpu
+ * waits while another's cpu lies idle, the cpu changes hands inside the VM
+ * instead. After a grant the VM may ask again one threshold later; a vcpu that
+ * has itself waited too long is proof enough.
  *
- * Taking from others. Guarantees first, always (guarantee.c). Then free cpus;
- * then best-effort owners; then a VM that could spare one by its last window;
- * then a VM that owns at least two more above its minimum than the asker does,
- * which evens shares out and cannot swing back. A cpu that changed hands less
- * than HOLD_MIN ago is left alone. Those who own nothing ask first, the rest in
- * an order that turns.
+ * Giving back. A cpu above the VM's minimum goes back when its owner has been
+ * halted for two moves: giving it and having it again costs two, so nobody does
+ * much worse than who knows the future (budget.c). A VM that is late more often
+ * than its SLO forgives, while cpus are to be had, keeps its own longer: 32
+ * moves, then 1024. And every WINDOW its cpu time is compared with what it
+ * owns: it needs its use / 70 %, for below that three vcpus in random order
+ * seldom want the same cpu at once, and nothing below 5 %, a guest kernel's
+ * ticks. If it owns more, and no wait came near the threshold, the least useful
+ * cpu goes. If it asks again within a second that was wrong: the next one is
+ * held twice as long by this rule, up to HOLD_MAX; an ask that comes later
+ * halves it. A VM that did not run at all in a window (paused, crashed) spares
+ * cpus whatever its signals say; and frames untaken for a whole second are no
+ * longer a signal.
  *
- * Giving back. Every WINDOW a VM's cpu time is compared with what it owns. The
- * cpus it needs are its use / 70 %: below that, three vcpus in random order
- * seldom want the same cpu at once. It needs none at all below 5 %, a guest
- * kernel's ticks. If it owns more, and no wait came near the threshold, one cpu
- * goes back: the least useful one. If it asks again within a second, the guess
- * was wrong: the next cpu is held twice as long, up to HOLD_MAX; an ask that
- * comes later halves it. So a load the window misjudges costs a short wait
- * every few seconds, not every few milliseconds. A VM that did not run at all
- * in a window (paused, stopped in a debugger, crashed) spares cpus whatever its
- * signals say; and frames untaken for a whole second are no longer a signal.
- * A held cpu that its VM could spare is still there for a VM in trouble.
+ * When cpus are short. Guarantees first, always (guarantee.c): a VM owns its
+ * minimum, wanted or not, so that its first request after a rest waits for
+ * nobody. Then best-effort owners lose, then cpus whose owners rest, then the
+ * running vcpu that may wait longest by its SLO, but within equal parts by
+ * weight (take.c). So who misses is no accident: of equal parts, who asked for
+ * the loosest target; of equal targets, who has most. What each VM missed is
+ * counted beside what its SLO forgives: hostctl shows it. Those who own nothing
+ * ask first, the rest in an order that turns. A cpu just moved is left alone
+ * for ten moves.
+ *
+ * Which cpu. A core of its own before a warm one: on a busy core each thread is
+ * a third slower. Harvesters are kept off the other thread of such a core
+ * (cores.h); policy ias lets them, until they are seen to hurt.
  *
  * Scarce signals. With no vcpu states every vcpu counts as runnable and the
  * delay alone asks; no cpu time either, so cpus go back one at a time after
@@ -48,43 +57,44 @@
  *
  * A VM whose agent (docs/overview.md) keeps its workers on the vcpus that own a
  * cpu does not show its need by vcpus that wait: hint.h says by what, and how
- * far it is believed. It obtains a free cpu, never somebody's. In return its
- * cpus are used more densely: an agent leaves no work behind a busy vcpu while
- * another one rests, so that one goes back below 90 %.
+ * far it is believed. It obtains a free cpu, never somebody's. Its cpus go back
+ * by windows only, since the agent is told of each, and below 90 %: it leaves
+ * no work behind a busy vcpu while another one rests.
  *
  * Cost. A VM is looked at when something of it changed or it waits, which is
- * what the snapshot lists, and when its timer is due: at the end of its window,
- * or when a hint of its agent will have come true. A VM that owns no more than
- * its minimum can lose nothing by a window and has none. So VMs at rest cost
- * nothing, and a decision that is told of all VMs comes to the same as one that
- * is told of those that changed.
+ * what the snapshot lists, and when its timer is due: an owner has halted for
+ * long enough, its window ends, a hint of its agent will have come true. So VMs
+ * at rest cost nothing, and a decision that is told of all VMs comes to the
+ * same as one that is told of those that changed.
  *
  * Best-effort VMs own nothing here. They ride on every managed cpu below
  * everybody, and the kernel divides what is left by their weights; ownership
  * would change no affinity and only cost moves.
  *
  * It does badly where
- *  - a VM with cpus-min = 0 wakes from rest: its first requests find the
- *    floor, until the first wait crosses the threshold;
- *  - cpus are fewer than VMs in trouble: nobody goes below the guarantee, but
- *    a VM without one may stay on the floor while others hold one each;
+ *  - targets are nearer than a decision and a move: a VM with no guarantee pays
+ *    both on the first request after each rest. Give it a minimum;
+ *  - most cpus are in use and both threads of most cores are: an owner more on
+ *    a core slows down another one, and nobody weighs that;
  *  - the wait is inside the guest (a lock, one busy vcpu out of many): no
- *    signal here tells that from a slow application;
- *  - load comes in bursts a few windows apart: each burst's first request
- *    pays, until the hold has grown past the gap;
- *  - vcpus collide at random, rarely and briefly: one wait over the threshold
- *    asks for a cpu, though p99 would forgive it. Such a VM ends up owning more
- *    than its target strictly needs; harvesters have the time it leaves.
+ * signal here tells that from a slow application;
+ *  - best-effort work matters more than a third of a core's speed: see ias.
  */
 #include "policy_slo.h"
+
+#include "hl/sensor.h"
 
 #define US 1000ull
 #define MS 1000000ull
 
-/* A quarter of the SLO; below 20 us a signal would be about the cost of
- * waking a vcpu (about 40 us on virtual machines) and moving one. */
+/* While a move's cost is not known: a quarter of the SLO; below 20 us a signal
+ * would be about the cost of waking a vcpu (about 40 us on virtual machines).
+ * When it is: a 200th costs next to nothing in cpus (2 % more than a 30th in
+ * the simulator) and no less than half an interval can be seen. */
 #define SLO_SHARE	     4
 #define THRESHOLD_MIN_NS     (20 * US)
+#define QUICK_SHARE	     200
+#define QUICK_MIN_NS	     (10 * US)
 #define THRESHOLD_DEFAULT_NS (100 * US) /* latency-critical, no SLO given */
 
 /* Near the threshold: a quarter of it, but not what any wake-up costs. */
@@ -104,9 +114,11 @@
  * nothing. */
 #define GRACE_NS (2 * MS)
 
-#define HOLD_MIN_NS (2 * MS) /* above what the slowest backend takes */
-#define HOLD_MAX_NS (HOLD_MIN_NS << 11) /* 4 s */
-#define SOON_NS	    (1000 * MS) /* idle cpus serve harvesters meanwhile */
+#define HOLD_MIN_NS  (2 * MS) /* above what the slowest backend takes */
+#define HOLD_MAX_NS  (HOLD_MIN_NS << 11) /* 4 s */
+#define SETTLE_MOVES 10 /* a cpu just moved has to be of some use first */
+#define SHORT_NS     (100 * MS)
+#define SOON_NS	     (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
 /* A hint that obtained nothing is looked at again then: soon enough for what
  * was going to take a free cpu. */
@@ -122,13 +134,38 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t threshold_ns(const struct vm_view *v)
+static uint64_t greater(uint64_t a, uint64_t b)
 {
-	uint64_t t = v->slo_ns / SLO_SHARE;
+	return a > b ? a : b;
+}
 
-	if (!v->slo_ns)
+static uint64_t threshold_ns(const struct snapshot *s, uint16_t vm)
+{
+	uint64_t slo_ns = s->vm[vm].slo_ns, most_ns = slo_ns / SLO_SHARE;
+
+	if (!slo_ns)
 		return THRESHOLD_DEFAULT_NS;
-	return t > THRESHOLD_MIN_NS ? t : THRESHOLD_MIN_NS;
+	if (!s->move_ns)
+		return greater(most_ns, THRESHOLD_MIN_NS);
+	return lesser(greater(most_ns, THRESHOLD_MIN_NS),
+		      greater(greater(2 * s->move_ns, slo_ns / QUICK_SHARE),
+			      QUICK_MIN_NS));
+}
+
+/*
+ * linger_ns() - How long @m keeps a cpu whose owner has halted
+ *
+ * As long as the gear says its budget allows; but not while cpus are short:
+ * then what one VM keeps unused makes another one late.
+ */
+static uint64_t linger_ns(const struct slo_state *st, const struct snapshot *s,
+			  const struct slo_vm *m)
+{
+	const struct gear *gear = budget_gear(&m->budget);
+
+	if (st->short_ns && s->now_ns - st->short_ns < SHORT_NS)
+		gear = budget_thriftiest();
+	return gear->linger_moves * s->move_ns;
 }
 
 /* heard() - Does a VM's port say anything about cpus? */
@@ -139,14 +176,28 @@ static bool heard(const struct pick *k, uint16_t vm)
 	return v->has_port && !(pick_owned(k, vm) && v->delay_ns >= STUCK_NS);
 }
 
+/* starved() - Does a VM that owns nothing want to run? Where moves are known to
+ * be quick there is nothing to wait for: what it rides on is everybody's. */
+static bool starved(const struct pick *k, uint16_t vm)
+{
+	uint16_t vcpu;
+
+	if (!k->s->move_ns || pick_owned(k, vm))
+		return false;
+	vcpu = pick_vcpu(k, vm, CPU_NONE, PICK_RUNNABLE);
+	return vcpu != VCPU_NONE && k->s->vcpu[vcpu].run != VCPU_RUN_UNKNOWN;
+}
+
 /* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
 static enum reason trouble(const struct pick *k, uint16_t vm,
 			   const struct hint_trust *trust)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t limit = threshold_ns(v);
+	uint64_t limit = threshold_ns(k->s, vm);
 	bool port = heard(k, vm);
 
+	if (starved(k, vm))
+		return REASON_READY_WAIT;
 	if (port && v->delay_ns >= limit)
 		return REASON_DELAY;
 	if (v->ready_ns >= limit)
@@ -167,7 +218,7 @@ static enum reason trouble(const struct pick *k, uint16_t vm,
 static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t limit = threshold_ns(v) / NEAR_SHARE;
+	uint64_t limit = threshold_ns(k->s, vm) / NEAR_SHARE;
 
 	if (limit < NEAR_MIN_NS)
 		limit = NEAR_MIN_NS;
@@ -283,12 +334,13 @@ static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
 			uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
-	uint64_t at_ns = m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER;
+	uint64_t at_ns = lesser(
+	    m->halted_ns, m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER);
 	uint64_t hint_ns;
 
 	if (!v->hinted)
 		return at_ns;
-	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(v));
+	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(k->s, vm));
 	if (hint_ns < m->grace_ns)
 		hint_ns = m->grace_ns;
 	if (hint_ns <= k->s->now_ns)
@@ -341,6 +393,43 @@ static void judge(struct pick *k, struct slo_vm *m, uint16_t vm)
 		window_close(k, m, vm);
 }
 
+/*
+ * give_halted() - Cpus above @vm's minimum whose owners have halted long enough
+ *
+ * Not where an agent places workers: they would have to be told each time; nor
+ * before it is known what a move takes.
+ * Return: when to look again; HINT_NEVER: not before something changes.
+ */
+static uint64_t give_halted(struct pick *k, const struct slo_state *st,
+			    uint16_t vm)
+{
+	const struct slo_vm *m = &st->vm[vm];
+	const struct snapshot *s = k->s;
+	const struct vm_view *v = &s->vm[vm];
+	uint64_t linger = linger_ns(st, s, m), next_ns = HINT_NEVER, halted_ns;
+
+	if (!s->move_ns || v->hinted)
+		return HINT_NEVER;
+	for (unsigned i = v->first_vcpu;
+	     i < snapshot_vcpus_end(s, vm) && pick_owned(k, vm) > v->cpus_min;
+	     i++) {
+		uint16_t cpu = s->vcpu[i].cpu;
+
+		if (s->vcpu[i].run != VCPU_RUN_HALTED || cpu >= s->cpu_cnt ||
+		    pick_owner(k, cpu) != i || cpumask_has(&k->moved, cpu))
+			continue;
+		halted_ns = pick_halted_ns(s, (uint16_t)i);
+		if (halted_ns < linger) {
+			next_ns =
+			    lesser(next_ns, s->now_ns - halted_ns + linger);
+			continue;
+		}
+		pick_because(k, halted_ns, linger);
+		pick_drop(k, cpu, REASON_GIVE_BACK);
+	}
+	return next_ns;
+}
+
 /* watch() - Something of @vm changed, or its timer is due. */
 static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 {
@@ -352,9 +441,14 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 		wheel_stop(&st->wheel, vm);
 		return;
 	}
-	if (!m->live)
+	if (!m->live) {
 		*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
-	if ((v->delay_ns || v->ready_ns || v->held || v->hinted) &&
+		budget_start(&m->budget, v, k->s->now_ns);
+	}
+	budget_turn(&m->budget, v, k->s->now_ns);
+	m->halted_ns = give_halted(k, st, vm);
+	if ((v->delay_ns || v->ready_ns || v->held || v->hinted ||
+	     starved(k, vm)) &&
 	    k->s->now_ns >= m->grace_ns)
 		listen(k, st, vm);
 	if (is_judged(k, m, vm))
@@ -364,61 +458,35 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	wait_for_next(k, st, vm);
 }
 
-/* surplus() - Cpus @vm owns above its guarantee. */
-static int surplus(const struct pick *k, uint16_t vm)
-{
-	const struct vm_view *v = &k->s->vm[vm];
-
-	return pick_owned(k, vm) - (pick_is_lc(k->s, vm) ? v->cpus_min : 0);
-}
-
-/*
- * worth() - How good a victim @vm is for an asker that owns @asker above its
- * own guarantee. Return: 0 when it is none.
- */
-static int worth(const struct pick *k, const struct slo_state *st, uint16_t vm,
-		 int asker)
-{
-	int over = surplus(k, vm);
-
-	if (over <= 0)
-		return 0;
-	if (!pick_is_lc(k->s, vm))
-		return 2 * CPU_MAX + over;
-	if (st->vm[vm].spare)
-		return CPU_MAX + st->vm[vm].spare;
-	return over >= asker + 2 ? over : 0;
-}
-
-/* take() - A cpu somebody else has less use for. Return: it, or CPU_NONE. */
-static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker)
+/* take() - A cpu of another VM: one it could spare by its last window, or one
+ * of pick_take()'s. Return: it, or CPU_NONE. */
+static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
+		     uint16_t vcpu)
 {
 	const struct snapshot *s = k->s;
-	int mine = surplus(k, asker), best_worth = 0, w;
-	uint16_t best = CPU_NONE, cpu;
+	uint64_t settle_ns = HOLD_MIN_NS;
+	uint16_t cpu;
 
+	if (s->move_ns)
+		settle_ns = lesser(settle_ns, SETTLE_MOVES * s->move_ns);
+	st->short_ns = s->now_ns;
+	cpu = pick_take(k, asker, vcpu, settle_ns);
+	if (cpu != CPU_NONE)
+		return cpu;
 	vmset_for_each(i, &s->rich)
 	{
 		uint16_t vm = (uint16_t)i;
 
-		if (vm == asker)
-			continue;
-		w = worth(k, st, vm, mine);
-		if (w <= best_worth)
+		if (vm == asker || !st->vm[vm].spare)
 			continue;
 		cpu = pick_loser(k, vm);
 		if (cpu == CPU_NONE ||
-		    s->now_ns - s->cpu[cpu].since_ns < HOLD_MIN_NS)
+		    s->now_ns - s->cpu[cpu].since_ns < settle_ns)
 			continue;
-		best = cpu;
-		best_worth = w;
+		st->vm[vm].spare--;
+		return cpu;
 	}
-	if (best != CPU_NONE) {
-		struct slo_vm *m = &st->vm[s->vcpu[pick_owner(k, best)].vm];
-
-		m->spare -= m->spare > 0;
-	}
-	return best;
+	return CPU_NONE;
 }
 
 /* granted() - Remember a grant: how long it is kept, when it has settled. */
@@ -451,12 +519,12 @@ static void hand_over(struct pick *k, uint16_t vm, uint16_t vcpu)
 	const struct snapshot *s = k->s;
 	uint16_t cpu;
 
-	if (pick_waited_ns(s, vcpu) < threshold_ns(&s->vm[vm]))
+	if (pick_waited_ns(s, vcpu) < threshold_ns(s, vm))
 		return;
 	cpu = pick_loser(k, vm);
 	if (cpu == CPU_NONE || !pick_halted_ns(s, pick_owner(k, cpu)))
 		return;
-	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(&s->vm[vm]));
+	pick_because(k, pick_waited_ns(s, vcpu), threshold_ns(s, vm));
 	pick_give(k, cpu, vcpu, REASON_READY_WAIT);
 }
 
@@ -480,7 +548,7 @@ static bool help_inside(struct pick *k, struct slo_state *st,
 	if (vcpu == VCPU_NONE)
 		return true;
 	pick_because(k, pick_signal_ns(&k->s->vm[ask.vm], ask.why),
-		     threshold_ns(&k->s->vm[ask.vm]));
+		     threshold_ns(k->s, ask.vm));
 	pick_give(k, cpu, vcpu, ask.why);
 	use = pick_use(k->s, ask.vm);
 	m->granted_ns = k->s->now_ns;
@@ -504,7 +572,8 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	uint16_t vcpu, cpu;
 
 	if (why == REASON_HINT ||
-	    (enough && hint_full(k, ask.vm, &m->trust, threshold_ns(v))))
+	    (enough &&
+	     hint_full(k, ask.vm, &m->trust, threshold_ns(s, ask.vm))))
 		return help_inside(k, st, ask);
 	vcpu = pick_vcpu(k, ask.vm, CPU_NONE, PICK_RUNNABLE);
 	if (vcpu == VCPU_NONE)
@@ -517,18 +586,19 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 	m->spare = 0;
 	if (pick_owned(k, ask.vm) >= v->cpus_max)
 		return false;
-	if (s->now_ns - m->granted_ns < threshold_ns(v) &&
-	    pick_waited_ns(s, vcpu) < threshold_ns(v))
+	if (!starved(k, ask.vm) &&
+	    s->now_ns - m->granted_ns < threshold_ns(s, ask.vm) &&
+	    pick_waited_ns(s, vcpu) < threshold_ns(s, ask.vm))
 		return false;
 	cpu = pick_cpu(k, ask.vm, PICK_RUNNABLE);
 	if (cpu == CPU_NONE) {
-		cpu = take(k, st, ask.vm);
+		cpu = take(k, st, ask.vm, vcpu);
 		if (cpu == CPU_NONE)
 			return true;
 		why = REASON_PREEMPTED;
 	}
 	vcpu = pick_vcpu(k, ask.vm, cpu, PICK_RUNNABLE);
-	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(v));
+	pick_because(k, pick_signal_ns(v, ask.why), threshold_ns(s, ask.vm));
 	pick_give(k, cpu, vcpu, why);
 	granted(k, st, ask.vm);
 	return true;
@@ -563,6 +633,8 @@ void slo_pass(struct slo_state *st, struct pick *k)
 
 	uint16_t vm;
 
+	k->whole = true;
+	k->quiet = st->cores.quiet;
 	pick_guarantee(k);
 	pick_trim(k);
 	st->ask_cnt = 0;
@@ -579,11 +651,13 @@ void slo_pass(struct slo_state *st, struct pick *k)
 
 static void slo_decide(void *state, const struct snapshot *s, struct plan *p)
 {
+	struct slo_state *st = state;
 	struct pick k;
 
 	pick_begin(&k, s, p);
-	slo_pass(state, &k);
+	slo_pass(st, &k);
 	pick_end(&k);
+	cores_pass(&st->cores, s, p);
 }
 
 const struct policy_ops policy_slo = {

@@ -8,6 +8,8 @@
 #ifndef HOSTD_POLICY_SLO_H
 #define HOSTD_POLICY_SLO_H
 
+#include "budget.h"
+#include "cores.h"
 #include "hint.h"
 #include "pick.h"
 #include "wheel.h"
@@ -24,8 +26,10 @@ struct slo_vm {
 	uint64_t hold_ns;    /* how long the next grant is kept */
 	uint64_t granted_ns; /* last grant, settled and held from then on */
 	uint64_t gave_ns;    /* last give-back; 0: none */
+	uint64_t halted_ns;  /* when the next halted owner loses its cpu */
 	uint64_t grace_ns;   /* with an agent: waits mean nothing until then */
 	struct hint_trust trust;
+	struct budget budget;
 };
 
 struct slo_ask {
@@ -38,6 +42,8 @@ struct slo_state {
 	uint16_t turn; /* where the next round of asking starts */
 	uint16_t ask_cnt;
 	struct slo_ask ask[VM_MAX];
+	uint64_t short_ns; /* when a VM last asked and no cpu was free */
+	struct cores_state cores;
 	struct wheel wheel; /* when to look at a VM though nothing changes */
 	struct slo_vm vm[VM_MAX];
 };

@@ -22,23 +22,18 @@
 #include "sibling.h"
 
 #include "hl/sensor.h"
+#include "snapshot.h"
 
 #define LATE_MIN    2
 #define PERMYRIAD   10000
 #define STUCK_NS    1000000000ull /* past its SLO: nobody takes that frame */
 #define THREADS_MAX 8		  /* of a core; POWER has so many */
 
-static uint16_t vm_of(const struct snapshot *s, uint16_t vcpu)
-{
-	uint16_t vm = vcpu < s->vcpu_cnt ? s->vcpu[vcpu].vm : VM_NONE;
-
-	return vm < s->vm_cnt && s->vm[vm].present ? vm : VM_NONE;
-}
-
 /* owner_vm() - The VM that owns @cpu, or VM_NONE. */
 static uint16_t owner_vm(const struct snapshot *s, uint16_t cpu)
 {
-	return cpu < s->cpu_cnt ? vm_of(s, s->cpu[cpu].owner) : VM_NONE;
+	return cpu < s->cpu_cnt ? snapshot_vm(s, snapshot_owner(s, cpu))
+				: (uint16_t)VM_NONE;
 }
 
 /* --- trouble ------------------------------------------------------------- */
@@ -78,7 +73,7 @@ static struct cpumask ridden(const struct snapshot *s)
 
 	for (unsigned i = 0; i < s->vcpu_cnt; i++) {
 		const struct vcpu_view *v = &s->vcpu[i];
-		uint16_t vm = vm_of(s, (uint16_t)i);
+		uint16_t vm = snapshot_vm(s, (uint16_t)i);
 
 		if (vm != VM_NONE && v->run == VCPU_RUN_RUNNING &&
 		    s->vm[vm].class == VM_CLASS_BEST_EFFORT)
@@ -98,11 +93,8 @@ static bool labours(const struct snapshot *s, uint16_t cpu)
 
 static bool room(const struct sibling_state *st, const struct snapshot *s)
 {
-	unsigned managed = 0;
-
-	for (unsigned cpu = 0; cpu < s->cpu_cnt; cpu++)
-		managed += s->cpu[cpu].managed;
-	return st->cnt < SIBLING_BARS_MAX && 2 * (st->cnt + 1u) <= managed;
+	return st->cnt < SIBLING_BARS_MAX &&
+	       2 * (st->cnt + 1u) <= cpumask_count(&s->managed);
 }
 
 /* settle_hold() - How long bars for @m stand, going by how the last one ended.

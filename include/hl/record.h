@@ -10,7 +10,8 @@
  * even inside a record, was cut: it is good up to its last RECORD_TIME.
  *
  * At the start no VM is there. A VM record with other vcpu slots than before,
- * or of a VM that has gone, ends what was known of the former slots. A VM's
+ * or of a VM that has gone, ends what was known of the former slots; that comes
+ * before any record by which another VM has them. A VM's
  * ready wait is not recorded: it is that of its vcpus.
  *
  * Time alone changes nothing here: waits are recorded by when they began.
@@ -98,8 +99,9 @@ struct record_time {
 	 * (what they saw is in the next one), and decisions lost with them. */
 	uint64_t skipped, lost;
 	char policy[32]; /* ends in NUL */
-	uint8_t whole;	 /* all that is different from before was written */
-	uint8_t pad[7];
+	uint8_t whole;	 /* all that there was at the beginning was written */
+	uint8_t pad[3];
+	uint32_t move_ns; /* what a move takes; 0: not known */
 };
 
 struct record_grant {
@@ -115,6 +117,7 @@ struct record_bar {
 };
 
 struct record_end {
+	uint64_t now_ns;  /* nothing changed from the last RECORD_TIME on */
 	uint64_t records; /* of the file, this one included */
 };
 

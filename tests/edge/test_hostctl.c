@@ -311,7 +311,7 @@ static const struct {
 	  "more was late than its SLO allows: 90.0us, limit 75.0us" },
 	{ "home", "", "web", 0, 0, "\"owned\":[1]", "that cpu's node" },
 	{ "harvester", "", "web", 90, 75, "\"owned\":[1]",
-	  "a harvester had kept it waiting for 90.0us, limit" },
+	  "a harvester kept an owner from its own cpu" },
 	{ "sibling", "", "web", 0, 0, "\"owned\":[1]", "SMT sibling" },
 	{ "bandwidth", "", "web", 0, 0, "\"owned\":[1]", "memory bandwidth" },
 	{ "relief", "", "web", 0, 0, "\"owned\":[1]", "no shortage" },
@@ -319,6 +319,36 @@ static const struct {
 	{ "invented", "", "web", 90, 75, "\"owned\":[1]",
 	  "hostd gave no reason" },
 };
+
+/* Bars, in sentences and in the table. */
+static void test_bars(void **state)
+{
+	char words[300];
+
+	(void)state;
+	answer = (char *)(uintptr_t) "{\"/heighliner/"
+				     "log\":{\"count\":0,\"age_ns\":[3,2,1],"
+				     "\"cpu\":[65535,65535,65535],\"from\":["
+				     "\"batch\",\"batch\",\"\"],"
+				     "\"barred\":[\"2-3\",\"\",\"5\"],"
+				     "\"reason\":[\"bandwidth\",\"relief\","
+				     "\"sibling\"]}}";
+	answer_len = strlen(answer);
+	snprintf(words, sizeof(words), "--socket|%s|why|batch", sock_path);
+	assert_int_equal(run(words), 0);
+	assert_string_equal(
+	    text,
+	    "3ns ago batch may ride on all cpus but 2-3: memory bandwidth "
+	    "was short and it used the most\n"
+	    "2ns ago batch may ride on all cpus again: there was no "
+	    "shortage any more\n"
+	    "1ns ago best-effort VMs may ride on all cpus but 5: what ran "
+	    "on the SMT sibling slowed an owner down\n");
+	snprintf(words, sizeof(words), "--socket|%s|log", sock_path);
+	assert_int_equal(run(words), 0);
+	assert_non_null(strstr(text, "3ns  bar 2-3  batch  -   bandwidth  "));
+	assert_non_null(strstr(text, "1ns    bar 5  (all)  -   sibling  "));
+}
 
 static void test_told(void **state)
 {
@@ -455,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_huge_and_random),
 		cmocka_unit_test(test_damaged),

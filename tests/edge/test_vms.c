@@ -205,6 +205,22 @@ int agents_vm(struct agents *a, uint16_t slot, const struct peer_conf *c)
 	return fake.agent_err;
 }
 
+/* Whose memory traffic is counted; all 0: nobody's. */
+static struct act_vm metered;
+
+void meters_vm(struct meters *m, const struct act_vm *of)
+{
+	assert_ptr_equal(m, &metered);
+	metered = *of;
+}
+
+void meters_gone(struct meters *m, uint16_t slot)
+{
+	assert_ptr_equal(m, &metered);
+	if (slot == metered.vm)
+		memset(&metered, 0, sizeof(metered));
+}
+
 static void on_release(uint16_t first, uint16_t cnt)
 {
 	note("unpin%u+%u ", first, cnt);
@@ -232,6 +248,7 @@ static int setup(void **state)
 	struct vms_conf c = { .ops = &fake_act,
 			      .bpf = (struct sense_bpf *)&fake,
 			      .agents = (struct agents *)&fake,
+			      .meters = (struct meters *)&metered,
 			      .run_dir = RUN,
 			      .on_release = on_release,
 			      .act_on = true };
@@ -486,6 +503,25 @@ static void test_reload(void **state)
 
 #define AGENT "agent0(/run/c,heighliner-a,0+2,10) "
 
+/* The memory traffic of its threads is counted while it runs. */
+static void test_metered(void **state)
+{
+	(void)state;
+	told(VIRT_DEFINED);
+	assert_int_equal(metered.vcpu_cnt, 0);
+	start();
+	assert_string_equal(metered.name, "a");
+	assert_int_equal(metered.pid, 10);
+	assert_int_equal(metered.vcpu_cnt, 2);
+	assert_int_equal(metered.tid[1], 12);
+	runs(10, 3);
+	vms_update(vms, &vm);
+	assert_int_equal(metered.vcpu_cnt, 3);
+	assert_int_equal(metered.tid[2], 13);
+	told(VIRT_DEFINED);
+	assert_int_equal(metered.vcpu_cnt, 0);
+}
+
 /* Its agent is told while it runs, and of every change. */
 static void test_agent(void **state)
 {
@@ -626,6 +662,7 @@ int main(void)
 		T(test_port_refused),
 		T(test_deaf_poll_thread),
 		T(test_reload),
+		T(test_metered),
 		T(test_agent),
 		T(test_conf_socket),
 		T(test_table_full),

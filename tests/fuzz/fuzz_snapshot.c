@@ -142,7 +142,6 @@ static void change(struct input *in)
 		else
 			read_node(in, &snap.node[b % NODES]);
 	}
-	list_changed(in);
 }
 
 static void start(struct input *in)
@@ -204,6 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			snapshot_index(&snap);
 			snapshot_mark_all(&snap);
 			snapshot_list(&snap);
+			list_changed(&in);
 			p.count = p.bar_cnt = 0;
 			ops->decide(state, &snap, &p);
 			if (rules_broken(ops, &snap, &p))

@@ -150,9 +150,10 @@ static const struct {
 #define LINES (sizeof(line) / sizeof(line[0]))
 
 /* measure() - All lines. Return: 0 or -errno. */
-static int measure(FILE *to, FILE *say, const struct place *at)
+static int measure(FILE *to, FILE *say, const struct place *at,
+		   uint64_t limit_ns)
 {
-	static struct probe p;
+	struct probe p = { .limit_ns = limit_ns };
 	struct probe_range r = { 0 }, last;
 	uint64_t less;
 	int err;
@@ -181,9 +182,9 @@ static int measure(FILE *to, FILE *say, const struct place *at)
 }
 
 /* smt() - The one that is no time. */
-static int smt(FILE *to, const struct place *at)
+static int smt(FILE *to, const struct place *at, uint64_t limit_ns)
 {
-	static struct probe p;
+	struct probe p = { .limit_ns = limit_ns };
 	uint64_t permille;
 	int err;
 
@@ -217,7 +218,7 @@ static void head(FILE *to, const struct place *at)
 		    "cold, agent, balance, remote\n");
 }
 
-int calibrate(FILE *to, FILE *say)
+int calibrate(FILE *to, FILE *say, uint64_t limit_ns)
 {
 	struct place at;
 	int err = place_open(&at);
@@ -225,9 +226,9 @@ int calibrate(FILE *to, FILE *say)
 	if (err)
 		return err;
 	head(to, &at);
-	err = measure(to, say, &at);
+	err = measure(to, say, &at, limit_ns);
 	if (!err)
-		err = smt(to, &at);
+		err = smt(to, &at, limit_ns);
 	sched_setaffinity(0, sizeof(at.before), &at.before);
 	return err;
 }

@@ -13,7 +13,8 @@
 
 /* What one probe has found, in ns. */
 struct probe {
-	unsigned cnt; /* 0: could not be measured here */
+	uint64_t limit_ns; /* it ends after so long, with what it has */
+	unsigned cnt;	   /* 0: could not be measured here */
 	uint64_t sample[PROBE_SAMPLES];
 };
 
@@ -28,8 +29,8 @@ void probe_add(struct probe *p, uint64_t ns);
 struct probe_range probe_range(struct probe *p);
 
 /*
- * Each probe takes below a second and returns 0 or -errno. @here is the cpu
- * the caller is pinned to, @there another one that is otherwise idle.
+ * Each probe ends after PROBE_SAMPLES or limit_ns, and returns 0 or -errno.
+ * @here is the cpu the caller is pinned to, @there another one, idle.
  */
 
 /* How long until a sleeper runs: on a resting cpu, on one that does what
@@ -58,8 +59,11 @@ int probe_smt(struct probe *p, int there, int beside);
  * calibrate() - Measure, and write a costs file that sim_costs_load() reads
  * @to: the file: medians; ranges and what was not measured as comments
  * @say: progress
+ * @limit_ns: for each of a dozen probes
  * Return: 0 or -errno.
  */
-int calibrate(FILE *to, FILE *say);
+int calibrate(FILE *to, FILE *say, uint64_t limit_ns);
+
+#define CALIBRATE_NS 800000000ull /* a good limit */
 
 #endif

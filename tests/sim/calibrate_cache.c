@@ -101,7 +101,7 @@ int probe_refill(struct probe *p, bool far)
 	size_t cnt = SET_BYTES / LINE, bytes = other_bytes(far);
 	struct line *set = aligned_alloc(LINE, SET_BYTES), *start[CHAINS];
 	char *memory = calloc(bytes, 1);
-	uint64_t warm_ns, cold_ns;
+	uint64_t began_ns, warm_ns, cold_ns;
 	int err = -ENOMEM;
 
 	if (!set || !memory)
@@ -110,7 +110,8 @@ int probe_refill(struct probe *p, bool far)
 	if (err)
 		goto out;
 	others(memory, bytes);
-	for (int i = 0; i < (far ? WALKS / 4 : WALKS); i++) {
+	began_ns = clock_now_ns();
+	while (p->cnt < WALKS && clock_now_ns() - began_ns < p->limit_ns) {
 		walk_ns(start, cnt);
 		warm_ns = walk_ns(start, cnt);
 		others(memory, bytes);

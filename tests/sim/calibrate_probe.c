@@ -3,9 +3,8 @@
  * calibrate_probe.c - wake-ups, switches, moves, turns: one probe each
  *
  * Every probe has a partner thread pinned to another cpu. They meet at a word,
- * by futex where sleeping is what is measured. A probe ends after so many
- * samples or PROBE_NS, whichever comes first: a busy machine makes it short of
- * samples, not long.
+ * by futex where sleeping is what is measured. A busy machine makes a probe
+ * short of samples, not long.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -23,8 +22,7 @@
 #define US 1000ull
 #define MS 1000000ull
 
-#define PROBE_NS (800 * MS)
-#define REST_NS	 (1 * MS) /* longer than a cpu polls before it rests */
+#define REST_NS (1 * MS) /* longer than a cpu polls before it rests */
 
 void probe_add(struct probe *p, uint64_t ns)
 {
@@ -154,7 +152,8 @@ int probe_wake(struct probe *p, int there, enum wake_onto onto)
 	err = start(&thread, sleeper, &s);
 	if (err)
 		goto stop_other;
-	while (p->cnt < PROBE_SAMPLES && clock_now_ns() - began_ns < PROBE_NS) {
+	while (p->cnt < PROBE_SAMPLES &&
+	       clock_now_ns() - began_ns < p->limit_ns) {
 		nap(REST_NS + (uint64_t)(rand() % 400) * US);
 		atomic_store(&s.sent_ns, clock_now_ns());
 		atomic_fetch_add(&s.word, 1);
@@ -203,7 +202,7 @@ static void switches(struct stage *s)
 			alone_ns = took_ns;
 	}
 	while (s->p->cnt < PROBE_SAMPLES &&
-	       clock_now_ns() - began_ns < PROBE_NS) {
+	       clock_now_ns() - began_ns < s->p->limit_ns) {
 		took_ns = round_trip_ns(s->to[1], s->back[0]) / 2;
 		probe_add(s->p, took_ns > alone_ns ? took_ns - alone_ns : 0);
 	}
@@ -258,7 +257,7 @@ int probe_move(struct probe *p, int here, int there, bool waits)
 		return err;
 	err = start(&thread, waits ? spin : sleeper, &s);
 	while (!err && p->cnt < PROBE_SAMPLES &&
-	       clock_now_ns() - began_ns < PROBE_NS) {
+	       clock_now_ns() - began_ns < p->limit_ns) {
 		nap(50 * US);
 		from_ns = clock_now_ns();
 		away = !away;
@@ -305,7 +304,7 @@ int probe_slice(struct probe *p, int there)
 		return err;
 	err = start(&thread, turns, &s);
 	if (!err) {
-		nap(PROBE_NS);
+		nap(p->limit_ns);
 		end(thread, &s);
 	}
 	end(other, &busy);
@@ -334,13 +333,13 @@ int probe_smt(struct probe *p, int there, int beside)
 	sched_getaffinity(0, sizeof(before), &before);
 	pin(0, there);
 	for (int i = 0; i < 20 && !err; i++) {
-		alone = loops_in(10 * MS);
+		alone = loops_in(p->limit_ns / 40);
 		atomic_store(&busy.stop, false);
 		atomic_store(&busy.tid, 0);
 		err = start(&thread, spin, &busy);
 		if (err)
 			break;
-		together = loops_in(10 * MS);
+		together = loops_in(p->limit_ns / 40);
 		end(thread, &busy);
 		probe_add(p, together * 1000 / (alone ? alone : 1));
 	}

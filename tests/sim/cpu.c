@@ -2,12 +2,8 @@
 /*
  * cpu.c - a cpu: who has it, for how long, how fast
  *
- * A fair scheduler in two ranks: best-effort vcpus, where they ride, get what
- * the others leave, at once (cpu.idle of control groups). Within a rank who has
- * had least runs, each for a slice at least while others wait; one that wakes
- * does not cut a turn short that has not lasted `wakeup`. Cpu time counts by
- * weight: what a VM weighs is shared by its vcpus that want to run, as groups
- * are. One that has slept is not owed more than a slice.
+ * Who waits here and who is next: queue.c. One of a better rank takes the cpu
+ * at once; others have a slice each while somebody waits.
  *
  * Getting a cpu takes time: a resting cpu wakes up, a busy one switches, and a
  * vcpu whose caches are cold (it ran elsewhere, or others ran here meanwhile)
@@ -33,17 +29,6 @@ static uint16_t cpu_nr(const struct sim *s, const struct cpu *c)
 }
 
 /* --- time and speed ------------------------------------------------------ */
-
-static int64_t weigh(const struct sim *s, const struct sim_vm *vm,
-		     uint64_t ran_ns)
-{
-	uint64_t weight = vm->kind->weight;
-
-	if (is_lc(vm) && s->p->lc_weight)
-		weight *= s->p->lc_weight;
-	return (int64_t)(ran_ns * 100 * (vm->runnable ? vm->runnable : 1) /
-			 weight);
-}
 
 /* progress() - @v has done @work_ns. */
 static void progress(struct sim *s, struct sim_vm *vm, struct vcpu *v,
@@ -74,9 +59,7 @@ void cpu_charge(struct sim *s, struct cpu *c)
 	v = &s->vcpu[c->cur];
 	vm = vm_of(s, v);
 	c->busy_ns += ran_ns;
-	v->turn += weigh(s, vm, ran_ns);
-	if (!c->waiting[v->rank])
-		c->turn[v->rank] = v->turn;
+	v->turn += queue_time(s, v, ran_ns);
 	vm->run_ns += ran_ns;
 	if (s->p->mode == SIM_OWN && is_lc(vm) && !host_owns(s, vm, c))
 		vm->guest_ns += ran_ns;
@@ -156,8 +139,8 @@ void cpu_work(struct sim *s, struct cpu *c)
 static void note_calm(struct sim *s, const struct cpu *c)
 {
 	uint16_t nr = cpu_nr(s, c);
-	bool lc = c->waiting[RANK_LC] ||
-		  (c->cur != VCPU_NONE && s->vcpu[c->cur].rank == RANK_LC);
+	bool lc = c->waiting[RANK_LC] || c->waiting[RANK_OWNER] ||
+		  (c->cur != VCPU_NONE && s->vcpu[c->cur].rank != RANK_BE);
 
 	if (lc)
 		cpumask_clear(&s->calm, nr);
@@ -167,69 +150,6 @@ static void note_calm(struct sim *s, const struct cpu *c)
 		cpumask_set(&s->idle, nr);
 	else
 		cpumask_clear(&s->idle, nr);
-}
-
-/* insert() - Into @c's queue. */
-static void insert(struct sim *s, struct cpu *c, struct vcpu *v)
-{
-	uint16_t nr = vcpu_nr(s, v);
-
-	v->prev = VCPU_NONE;
-	v->next = c->head;
-	if (c->head != VCPU_NONE)
-		s->vcpu[c->head].prev = nr;
-	c->head = nr;
-	if (!c->waiting[v->rank]++)
-		cpumask_set(&s->waits[v->rank], cpu_nr(s, c));
-}
-
-/* join() - Where a vcpu that comes stands in @c's order: it brings along what
- * it is ahead or behind, up to a slice. */
-static void join(struct sim *s, const struct cpu *c, struct vcpu *v)
-{
-	int64_t slice = weigh(s, vm_of(s, v), s->cost.slice_ns);
-
-	if (v->turn < -slice)
-		v->turn = -slice;
-	if (v->turn > slice)
-		v->turn = slice;
-	v->turn += c->turn[v->rank];
-	v->cpu = cpu_nr(s, c);
-}
-
-/* leave() - It goes away from @c. */
-static void leave(const struct cpu *c, struct vcpu *v)
-{
-	v->turn -= c->turn[v->rank];
-}
-
-static void dequeue(struct sim *s, struct cpu *c, struct vcpu *v)
-{
-	if (v->prev != VCPU_NONE)
-		s->vcpu[v->prev].next = v->next;
-	else
-		c->head = v->next;
-	if (v->next != VCPU_NONE)
-		s->vcpu[v->next].prev = v->prev;
-	if (!--c->waiting[v->rank])
-		cpumask_clear(&s->waits[v->rank], cpu_nr(s, c));
-}
-
-/* next_of() - Who of those that wait should run. */
-static struct vcpu *next_of(struct sim *s, const struct cpu *c)
-{
-	struct vcpu *best = NULL;
-
-	for (uint16_t i = c->head; i != VCPU_NONE; i = s->vcpu[i].next) {
-		struct vcpu *v = &s->vcpu[i];
-
-		if (!best || v->rank < best->rank ||
-		    (v->rank == best->rank &&
-		     (v->turn < best->turn ||
-		      (v->turn == best->turn && v->since_ns < best->since_ns))))
-			best = v;
-	}
-	return best;
 }
 
 /* --- getting the cpu and leaving it -------------------------------------- */
@@ -265,8 +185,7 @@ static void begin(struct sim *s, struct cpu *c)
 	v->since_ns = s->now_ns;
 	v->extra_ns = cold_ns(s, v, c, v->ran_on);
 	v->ran_on = cpu_nr(s, c);
-	vm->ready--;
-	s->lc_waiting -= is_lc(vm);
+	vm_waits(s, vm, -1, 0);
 	host_changed(s, vm);
 	guest_run(s, v);
 }
@@ -278,8 +197,6 @@ static void start(struct sim *s, struct cpu *c, struct vcpu *v,
 	c->cur = vcpu_nr(s, v);
 	c->starting = true;
 	v->cpu = cpu_nr(s, c);
-	if (v->turn > c->turn[v->rank])
-		c->turn[v->rank] = v->turn;
 	c->begin_ns = s->now_ns + cost_ns;
 	note_calm(s, c);
 	plan_event(s, c);
@@ -296,7 +213,6 @@ static struct vcpu *off(struct sim *s, struct cpu *c)
 	if (!c->starting) {
 		v->left_cpu_ns = c->busy_ns;
 		v->ran_ns += s->now_ns - v->since_ns;
-		c->last = c->cur;
 	}
 	c->cur = VCPU_NONE;
 	c->starting = false;
@@ -312,23 +228,22 @@ static void ready_again(struct sim *s, struct vcpu *v)
 		return; /* it had not begun */
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
 	host_changed(s, vm);
 }
 
 /* refill() - Nobody has the cpu: the next one, or rest. */
 static void refill(struct sim *s, struct cpu *c)
 {
-	struct vcpu *v = next_of(s, c);
+	struct vcpu *v = queue_next(s, c);
 
 	if (v) {
-		dequeue(s, c, v);
+		queue_remove(s, c, v);
 	} else {
 		v = place_pull(s, c, false);
 		if (v) {
 			cpu_take(s, v);
-			join(s, c, v);
+			queue_join(s, c, v);
 		}
 	}
 	if (v) {
@@ -348,33 +263,23 @@ static void displace(struct sim *s, struct cpu *c, struct vcpu *v,
 	struct vcpu *old = off(s, c);
 
 	ready_again(s, old);
-	insert(s, c, old);
+	queue_insert(s, c, old);
 	start(s, c, v, cost_ns);
-}
-
-/* beats() - Does @v, just woken, take the cpu from @cur? */
-static bool beats(const struct sim *s, const struct cpu *c,
-		  const struct vcpu *v, const struct vcpu *cur)
-{
-	if (v->rank != cur->rank)
-		return v->rank < cur->rank;
-	return v->turn < cur->turn &&
-	       s->now_ns - c->turn_ns >= s->cost.wakeup_ns;
 }
 
 void cpu_add(struct sim *s, struct cpu *c, struct vcpu *v)
 {
 	cpu_charge(s, c);
-	join(s, c, v);
+	queue_join(s, c, v);
 	if (c->cur == VCPU_NONE) {
 		start(s, c, v, s->cost.wake_ns);
 		return;
 	}
-	if (beats(s, c, v, &s->vcpu[c->cur])) {
+	if (queue_beats(s, c, v, &s->vcpu[c->cur])) {
 		displace(s, c, v, s->cost.switch_ns + s->cost.preempt_ns);
 		return;
 	}
-	insert(s, c, v);
+	queue_insert(s, c, v);
 	note_calm(s, c);
 	if (!c->queue_turn)
 		plan_event(s, c);
@@ -384,8 +289,8 @@ void cpu_take(struct sim *s, struct vcpu *v)
 {
 	struct cpu *c = &s->cpu[v->cpu];
 
-	dequeue(s, c, v);
-	leave(c, v);
+	queue_remove(s, c, v);
+	queue_leave(s, c, v);
 	note_calm(s, c);
 }
 
@@ -396,18 +301,19 @@ void cpu_remove(struct sim *s, struct cpu *c, struct vcpu *v)
 		return;
 	}
 	off(s, c);
-	leave(c, v);
+	queue_leave(s, c, v);
 	refill(s, c);
 }
 
-/* turn_over() - The slice of who runs has ended. */
+/* turn_over() - The slice of who runs has ended. If it goes on all the same,
+ * it has another whole one. */
 static void turn_over(struct sim *s, struct cpu *c)
 {
-	struct vcpu *best = next_of(s, c);
+	struct vcpu *next = queue_over(s, c, &s->vcpu[c->cur]);
 
-	if (best && best->turn < s->vcpu[c->cur].turn) {
-		dequeue(s, c, best);
-		displace(s, c, best, s->cost.switch_ns);
+	if (next) {
+		queue_remove(s, c, next);
+		displace(s, c, next, s->cost.switch_ns);
 		return;
 	}
 	c->turn_ns = s->now_ns;
@@ -438,14 +344,10 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
 
-	if (v->cpu != CPU_NONE) { /* others went on while it slept */
-		cpu_charge(s, &s->cpu[v->cpu]);
-		leave(&s->cpu[v->cpu], v);
-	}
 	vm->halted &= ~(1ull << v->index);
 	vm->runnable++;
-	vm->ready++;
-	s->lc_waiting += is_lc(vm);
+	vm_waits(s, vm, 1, 0);
+	v->slept_ns = s->now_ns - v->since_ns;
 	v->run = VCPU_RUN_READY;
 	v->since_ns = s->now_ns;
 	host_changed(s, vm);
@@ -455,16 +357,12 @@ void vcpu_wake(struct sim *s, struct vcpu *v)
 void vcpu_halt(struct sim *s, struct vcpu *v)
 {
 	struct sim_vm *vm = vm_of(s, v);
-	struct cpu *c = &s->cpu[v->cpu];
 	bool was_ready = v->run == VCPU_RUN_READY;
-	int64_t least = c->turn[v->rank];
 
-	cpu_remove(s, c, v);
-	v->turn += least; /* it stays where it stood; see vcpu_wake() */
+	cpu_remove(s, &s->cpu[v->cpu], v);
 	if (was_ready) {
 		v->waited_ns += s->now_ns - v->since_ns;
-		vm->ready--;
-		s->lc_waiting -= is_lc(vm);
+		vm_waits(s, vm, -1, 0);
 	}
 	v->run = VCPU_RUN_HALTED;
 	v->since_ns = s->now_ns;
@@ -473,9 +371,10 @@ void vcpu_halt(struct sim *s, struct vcpu *v)
 	host_changed(s, vm);
 }
 
-void vcpu_move(struct sim *s, struct vcpu *v)
+void vcpu_move(struct sim *s, struct vcpu *v, enum rank rank)
 {
 	cpu_remove(s, &s->cpu[v->cpu], v);
 	ready_again(s, v);
+	v->rank = (uint8_t)rank;
 	cpu_add(s, &s->cpu[place_pick(s, v)], v);
 }

@@ -4,6 +4,7 @@
  *
  *	arrive.c  loads: when requests come and what work they ask for
  *	guest.c	  in a VM: frames, its queue, its vcpus, its agent
+ *	queue.c	  who waits for a cpu, and who is next
  *	cpu.c	  a cpu: who has it, for how long, how fast
  *	place.c	  which cpu a vcpu that wakes goes to; looking for work
  *	host.c	  hostd: senses, decides, owns, moves
@@ -43,8 +44,9 @@ struct req_list {
 	uint32_t head, tail, cnt;
 };
 
-/* The least of what the kernel compares first; smaller is better. */
+/* What the kernel compares first; smaller is better. */
 enum rank {
+	RANK_OWNER, /* where riders are behind it */
 	RANK_LC,
 	RANK_BE, /* cpu.idle = 1 */
 	RANKS,
@@ -61,11 +63,13 @@ struct vcpu {
 	uint16_t ran_on;     /* where it ran last; or CPU_NONE */
 	uint16_t next, prev; /* in the cpu's queue */
 	struct cpumask mask; /* the kernel's */
-	/* Weighted cpu time: that of its queue, while it has or waits for a
-	 * cpu; else what it is ahead of the queue it left. */
+	/* Weighted cpu time. While it has or waits for a cpu: in its queue's
+	 * time; else what it is owed, against the average where it was. */
 	int64_t turn;
+	int64_t due;		    /* in its queue's time */
 	uint64_t since_ns;	    /* when `run` began */
 	uint64_t ran_ns, waited_ns; /* sums of finished stretches */
+	uint64_t slept_ns;	    /* before it woke up */
 	uint64_t extra_ns;	    /* work that only warms caches */
 	uint64_t left_cpu_ns;	    /* the cpu's busy_ns when it left */
 	uint32_t req;		    /* what it works on, or REQ_NONE */
@@ -79,13 +83,12 @@ struct cpu {
 	uint16_t head;	 /* vcpus that wait, any order */
 	uint16_t waiting[RANKS];
 	uint16_t sibling, llc, node;
-	uint16_t last;	     /* who ran here before, or VCPU_NONE */
 	uint32_t speed;	     /* of 1024, of cur */
 	uint64_t begin_ns;   /* starting: when it begins to run */
 	uint64_t turn_ns;    /* when cur's turn began */
 	uint64_t done_ns;    /* accounted until then */
 	uint64_t busy_ns;    /* of all that ran here */
-	int64_t turn[RANKS]; /* how far the queue has come */
+	int64_t turn[RANKS]; /* of the last that left an empty queue */
 };
 
 struct sim_vm {
@@ -106,7 +109,6 @@ struct sim_vm {
 	bool on; /* bursts */
 	double gap_ns;
 	/* results */
-	bool changed; /* on the list of changed VMs */
 	uint64_t done, late, lost;
 	uint64_t delay_done, delay_late;
 	uint64_t all_done, all_late; /* from the very start, for the policy */
@@ -142,14 +144,16 @@ struct sim {
 	struct vcpu *vcpu;
 	struct req *req;
 	uint32_t free_req;
-	/* cpus: nothing there; nobody of RANK_LC there or waiting */
+	/* cpus: nothing there; none but RANK_BE there or waiting */
 	struct cpumask idle, calm, all;
 	struct cpumask waits[RANKS]; /* cpus where such a one waits */
 	struct cpumask llc[SIM_CPU_MAX];
-	uint32_t lc_waiting; /* vcpus that wait, frames untaken; of LC VMs */
+	uint64_t waiting[SIM_VM_MAX / 64]; /* VMs where something waits */
+	uint64_t changed[SIM_VM_MAX / 64]; /* VMs to be looked at anew */
+	uint32_t lc_waiting; /* latency-critical ones among them */
 	/* memory.c */
 	uint32_t node_speed[NODE_MAX]; /* of 1024 */
-	uint64_t node_bytes[NODE_MAX];
+	uint64_t node_bytes[NODE_MAX], node_max_mb_s[NODE_MAX];
 	uint64_t meter_ns; /* when the meter's window began */
 	/* host.c */
 	uint64_t decided_ns;
@@ -182,6 +186,35 @@ static inline uint16_t vm_nr(const struct sim *s, const struct sim_vm *vm)
 static inline bool is_lc(const struct sim_vm *vm)
 {
 	return vm->kind->class == VM_CLASS_LATENCY_CRITICAL;
+}
+
+/* vcpu_weight() - What @v, which wants to run, weighs in its queue. */
+static inline double vcpu_weight(const struct sim *s, const struct vcpu *v)
+{
+	const struct sim_vm *vm = &s->vm[v->vm];
+	double weight = vm->kind->weight;
+
+	if (is_lc(vm) && s->p->lc_weight)
+		weight *= s->p->lc_weight;
+	return weight / (vm->runnable ? vm->runnable : 1);
+}
+
+/* vm_waits() - Vcpus of @vm that wait for a cpu are more by @ready, frames not
+ * taken by @untaken. */
+static inline void vm_waits(struct sim *s, struct sim_vm *vm, int ready,
+			    int untaken)
+{
+	bool had = vm->ready || vm->untaken, has;
+	uint16_t nr = vm_nr(s, vm);
+
+	vm->ready = (uint16_t)(vm->ready + ready);
+	vm->untaken += (uint32_t)untaken;
+	has = vm->ready || vm->untaken;
+	if (had == has)
+		return;
+	s->waiting[nr / 64] ^= 1ull << nr % 64;
+	if (is_lc(vm))
+		s->lc_waiting += has ? 1u : -1u;
 }
 
 /* --- arrive.c ------------------------------------------------------------ */
@@ -232,6 +265,35 @@ void guest_told(struct sim *s, struct sim_vm *vm, uint64_t told);
 /* guest_wait_ns() - How long the oldest task has waited for a vcpu. */
 uint64_t guest_wait_ns(const struct sim *s, const struct sim_vm *vm);
 
+/* --- queue.c ------------------------------------------------------------- */
+
+/* queue_time() - @ran_ns of @v, in its queue's time. */
+int64_t queue_time(const struct sim *s, const struct vcpu *v, uint64_t ran_ns);
+
+/* queue_join() - Where a vcpu that comes stands in @c's order: it is owed as
+ * much against the new average as against the old one, and counts in it. */
+void queue_join(struct sim *s, const struct cpu *c, struct vcpu *v);
+
+/* queue_leave() - It goes away, and does not count in @c's order any more. */
+void queue_leave(const struct sim *s, struct cpu *c, struct vcpu *v);
+
+/* queue_insert(), queue_remove() - It waits; it does not wait any more. */
+void queue_insert(struct sim *s, struct cpu *c, struct vcpu *v);
+void queue_remove(struct sim *s, struct cpu *c, struct vcpu *v);
+
+/* queue_next() - Of those that wait, who should run; NULL: nobody waits. */
+struct vcpu *queue_next(struct sim *s, const struct cpu *c);
+
+/* queue_beats() - Does @v, just woken, take the cpu from @cur? At once if @cur
+ * is ahead of their average; if @v is due earlier, once @cur's turn has lasted
+ * `wakeup`. */
+bool queue_beats(const struct sim *s, const struct cpu *c, const struct vcpu *v,
+		 struct vcpu *cur);
+
+/* queue_over() - @cur's slice has ended and it asks for another one. Return:
+ * who should run instead, or NULL. */
+struct vcpu *queue_over(struct sim *s, const struct cpu *c, struct vcpu *cur);
+
 /* --- cpu.c --------------------------------------------------------------- */
 
 /* cpu_charge() - Account for what ran on @c until now. */
@@ -258,8 +320,9 @@ void cpu_take(struct sim *s, struct vcpu *v);
 /* vcpu_wake() - A halted vcpu wants to run. */
 void vcpu_wake(struct sim *s, struct vcpu *v);
 
-/* vcpu_move() - One that has a cpu or waits for one goes where it may. */
-void vcpu_move(struct sim *s, struct vcpu *v);
+/* vcpu_move() - One that has a cpu or waits for one goes where it may, and is
+ * of @rank there. */
+void vcpu_move(struct sim *s, struct vcpu *v, enum rank rank);
 
 /* vcpu_halt() - A running or ready one does not any more. */
 void vcpu_halt(struct sim *s, struct vcpu *v);
@@ -273,8 +336,9 @@ uint16_t place_pick(struct sim *s, const struct vcpu *v);
  * @wide: look beyond the last-level cache */
 struct vcpu *place_pull(struct sim *s, const struct cpu *c, bool wide);
 
-/* place_mask() - @v may run there from now on. */
-void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask);
+/* place_mask() - @v may run there from now on, and is of that rank. */
+void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask,
+		enum rank rank);
 
 /* place_balance() - Idle cpus look everywhere, long queues get shorter. */
 void place_balance(struct sim *s);

@@ -41,15 +41,6 @@ static struct vcpu *vcpu_at(struct sim *s, const struct sim_vm *vm, unsigned i)
 	return &s->vcpu[vm->first + i];
 }
 
-/* note_untaken() - @vm has so many frames more that are not taken. */
-static void note_untaken(struct sim *s, struct sim_vm *vm, uint32_t cnt)
-{
-	vm->untaken += cnt;
-	if (is_lc(vm))
-		s->lc_waiting += cnt;
-	host_changed(s, vm);
-}
-
 static bool can_take(const struct sim_vm *vm, const struct vcpu *v)
 {
 	return !v->spin && v->req == REQ_NONE && (usable(vm) >> v->index & 1);
@@ -104,7 +95,8 @@ static void take(struct sim *s, struct vcpu *v)
 		    s->now_ns - s->req[r].arrived_ns > vm->kind->slo_ns;
 		hand_out(s, vm, v, r);
 	}
-	note_untaken(s, vm, -cnt);
+	vm_waits(s, vm, 0, -(int)cnt);
+	host_changed(s, vm);
 }
 
 void guest_frame(struct sim *s, struct sim_vm *vm, uint64_t work_ns,
@@ -124,7 +116,8 @@ void guest_frame(struct sim *s, struct sim_vm *vm, uint64_t work_ns,
 				  .hash = hash };
 	v = vcpu_at(s, vm, nth(usable(vm), hash));
 	req_push(s, &v->ring, r);
-	note_untaken(s, vm, 1);
+	vm_waits(s, vm, 0, 1);
+	host_changed(s, vm);
 	if (v->run == VCPU_RUN_RUNNING) {
 		take(s, v);
 	} else if (v->run == VCPU_RUN_HALTED) {

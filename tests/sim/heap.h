@@ -24,6 +24,7 @@ struct heap_node {
 
 struct heap {
 	uint32_t cnt;
+	uint32_t current; /* see heap_begin() */
 	struct heap_node *node;
 	uint32_t *place; /* of an id in node[], or HEAP_NONE */
 };
@@ -38,6 +39,7 @@ static inline void heap_close(struct heap *h)
 static inline int heap_open(struct heap *h, uint32_t cap)
 {
 	h->cnt = 0;
+	h->current = HEAP_NONE;
 	h->node = calloc(cap, sizeof(*h->node));
 	h->place = malloc(cap * sizeof(*h->place));
 	if (!h->node || !h->place) {
@@ -99,6 +101,8 @@ static inline void heap_set(struct heap *h, uint32_t id, uint64_t at_ns)
 	const struct heap_node n = { at_ns, id };
 	uint32_t i = h->place[id];
 
+	if (id == h->current)
+		h->current = HEAP_NONE;
 	if (i == HEAP_NONE) {
 		heap_up(h, h->cnt++, n);
 		return;
@@ -117,6 +121,8 @@ static inline void heap_drop(struct heap *h, uint32_t id)
 
 	if (i == HEAP_NONE)
 		return;
+	if (id == h->current)
+		h->current = HEAP_NONE;
 	h->place[id] = HEAP_NONE;
 	last = h->node[--h->cnt];
 	if (i == h->cnt)
@@ -127,15 +133,23 @@ static inline void heap_drop(struct heap *h, uint32_t id)
 		heap_down(h, i, last);
 }
 
-static inline bool heap_has(const struct heap *h, uint32_t id)
+/*
+ * heap_begin() - The first event happens now; heap_end() - it has
+ *
+ * It stays where it is meanwhile: most events are soon due again, and one
+ * change of place is cheaper than out and in. One that was neither set nor
+ * dropped in between is then not due any more.
+ */
+static inline struct heap_node heap_begin(struct heap *h)
 {
-	return h->place[id] != HEAP_NONE;
+	h->current = h->node[0].id;
+	return h->node[0];
 }
 
-static inline uint64_t heap_when(const struct heap *h, uint32_t id)
+static inline void heap_end(struct heap *h)
 {
-	return h->place[id] == HEAP_NONE ? UINT64_MAX
-					 : h->node[h->place[id]].at_ns;
+	if (h->current != HEAP_NONE)
+		heap_drop(h, h->current);
 }
 
 #endif

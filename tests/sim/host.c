@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "engine.h"
+#include "policy/snapshot.h"
 
 /* An agent looks at its workers so often (guest-agent's tick). */
 #define HINT_NS	     20000000ull
@@ -84,6 +85,8 @@ int host_open(struct sim *s)
 	s->snap->vcpu_cnt = (uint16_t)s->vcpu_cnt;
 	for (unsigned i = 0; i < s->vm_cnt; i++)
 		show_vm(s, &s->vm[i]);
+	snapshot_index(s->snap);
+	snapshot_mark_all(s->snap);
 	for (unsigned i = 0; i < s->vcpu_cnt; i++)
 		s->vcpu[i].mask = s->p->mode == SIM_OWN
 				      ? owners_mask(s->owners, (uint16_t)i)
@@ -115,14 +118,12 @@ bool host_owns(const struct sim *s, const struct sim_vm *vm,
 
 void host_changed(struct sim *s, struct sim_vm *vm)
 {
+	uint16_t nr = vm_nr(s, vm);
 	uint64_t due_ns;
 
 	if (s->p->mode != SIM_OWN)
 		return;
-	if (!vm->changed) {
-		vm->changed = true;
-		s->snap->changed[s->snap->changed_cnt++] = vm_nr(s, vm);
-	}
+	s->changed[nr / 64] |= 1ull << nr % 64;
 	if (!is_lc(vm) || !s->put_off)
 		return;
 	due_ns = s->decided_ns + s->p->interval_ns;
@@ -143,8 +144,8 @@ static void sense_vcpu(struct sim *s, struct vm_view *view, unsigned nr)
 	to->run = v->run;
 	to->since_ns = v->since_ns;
 	to->last_cpu = v->ran_on;
-	to->ran_ns = v->ran_ns + (v->run == VCPU_RUN_RUNNING ? open_ns : 0);
-	to->waited_ns = v->waited_ns + (ready ? open_ns : 0);
+	to->ran_ns = v->ran_ns;
+	to->waited_ns = v->waited_ns;
 	if (ready && open_ns > view->ready_ns)
 		view->ready_ns = open_ns;
 	if (v->ring.cnt && view->has_port) {
@@ -171,20 +172,41 @@ static void sense_vm(struct sim *s, struct sim_vm *vm)
 	}
 }
 
+/* grow_older() - Nothing of @vm has changed, but something of it waits. */
+static void grow_older(struct vm_view *view, uint64_t by_ns)
+{
+	if (view->ready_ns)
+		view->ready_ns += by_ns;
+	if (view->delay_ns)
+		view->delay_ns += by_ns;
+}
+
 /* sense() - Refresh what is not as it was, and what time alone changes. */
 static void sense(struct sim *s)
 {
-	s->snap->now_ns = s->now_ns;
-	for (unsigned i = 0; i < s->vm_cnt; i++) {
-		struct sim_vm *vm = &s->vm[i];
+	struct snapshot *snap = s->snap;
+	uint64_t by_ns = s->now_ns - snap->now_ns;
 
-		if (!vm->changed && !vm->runnable && !vm->untaken)
-			continue;
-		if (!vm->changed)
-			s->snap->changed[s->snap->changed_cnt++] = (uint16_t)i;
-		sense_vm(s, vm);
-		vm->changed = false;
+	snap->now_ns = s->now_ns;
+	s->snap->move_ns = s->cost.move_ns;
+	for (unsigned i = 0; i < SIM_VM_MAX / 64; i++) {
+		uint64_t fresh = s->changed[i], old = s->waiting[i] & ~fresh;
+
+		s->changed[i] = 0;
+		for (; fresh; fresh &= fresh - 1) {
+			unsigned vm = i * 64 + (unsigned)__builtin_ctzll(fresh);
+
+			sense_vm(s, &s->vm[vm]);
+			snapshot_mark(snap, (uint16_t)vm);
+		}
+		for (; old; old &= old - 1) {
+			unsigned vm = i * 64 + (unsigned)__builtin_ctzll(old);
+
+			grow_older(&snap->vm[vm], by_ns);
+			snapshot_mark(snap, (uint16_t)vm);
+		}
 	}
+	snapshot_list(snap);
 }
 
 /* --- decide and act ------------------------------------------------------ */
@@ -197,39 +219,34 @@ static uint64_t wall_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* own() - @vm owns @by cpus more, or less. */
-static void own(struct sim *s, struct sim_vm *vm, int by)
+/* note_own() - @vm is about to own another number of cpus. */
+static void note_own(struct sim *s, struct sim_vm *vm)
 {
-	struct vm_view *view = &s->snap->vm[vm_nr(s, vm)];
+	const struct vm_view *view = &s->snap->vm[vm_nr(s, vm)];
 
 	vm->owned_ns += view->owned * (s->now_ns - vm->owned_since_ns);
 	vm->owned_since_ns = s->now_ns;
-	view->owned = (uint16_t)(view->owned + by);
 	vm->moves++;
-	host_changed(s, vm);
 	if (vm->kind->agent && s->p->ops->tells_agents)
 		heap_set(&s->heap, s->id.agent + vm_nr(s, vm),
 			 s->now_ns + s->cost.agent_ns);
 }
 
 /* show_owner() - @cpu has another owner: into the snapshot. */
-static void show_owner(struct sim *s, unsigned cpu, uint16_t owner)
+static void show_owner(struct sim *s, unsigned cpu)
 {
-	struct cpu_view *c = &s->snap->cpu[cpu];
+	uint16_t was = s->snap->cpu[cpu].owner;
+	uint16_t is = owners_of_cpu(s->owners, (uint16_t)cpu);
 
+	if (was == is)
+		return;
 	cpu_charge(s, &s->cpu[cpu]); /* the floor's bill: run time so far */
 	s->moves++;
-	if (c->owner != VCPU_NONE) {
-		if (s->snap->vcpu[c->owner].cpu == cpu)
-			s->snap->vcpu[c->owner].cpu = CPU_NONE;
-		own(s, &s->vm[s->vcpu[c->owner].vm], -1);
-	}
-	if (owner != VCPU_NONE) {
-		s->snap->vcpu[owner].cpu = (uint16_t)cpu;
-		own(s, &s->vm[s->vcpu[owner].vm], 1);
-	}
-	c->owner = owner;
-	c->since_ns = s->now_ns;
+	if (was != VCPU_NONE)
+		note_own(s, &s->vm[s->vcpu[was].vm]);
+	if (is != VCPU_NONE)
+		note_own(s, &s->vm[s->vcpu[is].vm]);
+	snapshot_own(s->snap, (uint16_t)cpu, is);
 }
 
 static void act(struct sim *s)
@@ -238,12 +255,9 @@ static void act(struct sim *s)
 	unsigned refused;
 
 	refused = owners_apply(s->owners, s->snap, s->plan, s->masks);
-	for (unsigned i = 0; i < s->cpu_cnt; i++) {
-		uint16_t is = owners_of_cpu(s->owners, (uint16_t)i);
-
-		if (s->snap->cpu[i].owner != is)
-			show_owner(s, i, is);
-	}
+	cpumask_for_each (cpu, &s->owners->moved)
+		show_owner(s, cpu);
+	s->owners->moved = (struct cpumask){ 0 };
 	for (unsigned i = 0; i < s->masks->count; i++) {
 		heap_set(&s->heap, s->id.move + s->masks->vcpu[i], at_ns);
 		at_ns += s->cost.move_next_ns;
@@ -261,12 +275,12 @@ void host_decide(struct sim *s)
 	s->p->ops->decide(s->state, s->snap, s->plan);
 	s->decide_wall_ns += wall_ns() - began_ns;
 	s->decisions++;
-	s->decided_ns = s->now_ns;
-	s->snap->changed_cnt = 0;
+	/* the thread that decides hands out the moves too */
+	s->decided_ns = s->now_ns + s->plan->count * s->cost.move_next_ns;
 	s->put_off = !s->lc_waiting;
 	if (!s->put_off || wait_ns < s->p->interval_ns)
 		wait_ns = s->p->interval_ns;
-	heap_set(&s->heap, s->id.decide, s->now_ns + wait_ns);
+	heap_set(&s->heap, s->id.decide, s->decided_ns + wait_ns);
 	if (!s->plan->count && !s->plan->bar_cnt)
 		return;
 	check_plan(s);
@@ -276,8 +290,14 @@ void host_decide(struct sim *s)
 void host_move(struct sim *s, struct vcpu *v)
 {
 	struct cpumask mask = owners_mask(s->owners, vcpu_nr(s, v));
+	enum rank rank = RANK_LC;
 
-	place_mask(s, v, &mask);
+	if (!is_lc(vm_of(s, v)))
+		rank = RANK_BE;
+	else if (s->s->riders_behind &&
+		 s->snap->vcpu[vcpu_nr(s, v)].cpu != CPU_NONE)
+		rank = RANK_OWNER;
+	place_mask(s, v, &mask, rank);
 }
 
 /* --- agents -------------------------------------------------------------- */

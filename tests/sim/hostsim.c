@@ -11,7 +11,9 @@
 
 #include "calibrate.h"
 #include "costs.h"
+#include "demo.h"
 #include "matrix.h"
+#include "replay.h"
 #include "report.h"
 #include "scenario.h"
 
@@ -32,10 +34,14 @@ static const char usage[] =
     "       hostsim matrix [OPTIONS] SCENARIO...\n"
     "       hostsim policies\n"
     "       hostsim calibrate [FILE]\n"
+    "       hostsim demo [--costs FILE] RESULT\n"
+    "       hostsim replay FILE [--policy P] [--slo VM=TIME] [--compare]\n"
     "\n"
     "run simulates one scenario under one policy and prints each VM;\n"
     "matrix every scenario under every policy, on hosts of several sizes.\n"
     "calibrate measures this machine: a file for --costs.\n"
+    "demo simulates what scripts/demo has measured: its result.json.\n"
+    "replay lets policies decide again on what `hostctl record` recorded.\n"
     "\n"
     "  --policy NAME    run: which (default slo); matrix: only this one\n"
     "  --cpus N[,N...]  sizes of the host (default: the file's; matrix:\n"
@@ -172,10 +178,10 @@ static void print_run(const struct sim_result *r)
 	       r->class[VM_CLASS_BEST_EFFORT].work_s);
 	printf("%" PRIu64 " moves, %" PRIu64
 	       " decisions, %.0f ns each; %" PRIu64
-	       " events in %.2f s, %.2f M/s\n",
+	       " events in %.2f s of cpu time, %.2f M/s\n",
 	       r->moves, r->decisions,
 	       r->decisions ? (double)r->decide_ns / (double)r->decisions : 0,
-	       r->events, r->wall_s, (double)r->events / r->wall_s / 1e6);
+	       r->events, r->cpu_s, (double)r->events / r->cpu_s / 1e6);
 	if (r->broken)
 		printf("BROKEN %u times, first: %s\n", r->broken,
 		       r->first_broken);
@@ -335,20 +341,33 @@ static int cmd_calibrate(const struct options *o, char **files, int cnt)
 	(void)o;
 	if (!to)
 		return -errno;
-	err = calibrate(to, stderr);
+	err = calibrate(to, stderr, CALIBRATE_NS);
 	if (to != stdout && fclose(to) && !err)
 		err = -errno;
 	return err;
+}
+
+static int cmd_demo(const struct options *o, char **files, int cnt)
+{
+	struct sim_costs costs = sim_costs_default;
+	int err = 0;
+
+	if (cnt != 1) {
+		fputs(usage, stderr);
+		return -EINVAL;
+	}
+	if (o->costs)
+		err = sim_costs_load(&costs, o->costs, stderr);
+	return err ? err : demo_compare(files[0], &costs, stdout, stderr);
 }
 
 static const struct {
 	const char *name;
 	int (*run)(const struct options *o, char **files, int cnt);
 } command[] = {
-	{ "run", cmd_run },
-	{ "matrix", cmd_matrix },
-	{ "policies", cmd_policies },
-	{ "calibrate", cmd_calibrate },
+	{ "run", cmd_run },	      { "matrix", cmd_matrix },
+	{ "policies", cmd_policies }, { "calibrate", cmd_calibrate },
+	{ "demo", cmd_demo },
 };
 
 int main(int argc, char **argv)
@@ -360,6 +379,8 @@ int main(int argc, char **argv)
 	};
 	int err;
 
+	if (argc > 1 && !strcmp(argv[1], "replay"))
+		return replay_main(argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < sizeof(command) / sizeof(*command);
 	     i++) {
 		if (strcmp(argv[1], command[i].name))

@@ -54,10 +54,10 @@ static void work(const struct matrix_job *job, unsigned cnt, struct shared *sh,
 
 		if (err)
 			atomic_store(&sh->err, err);
-		fprintf(say, "%u of %u: %s on %u cpus, %s: %.1f s\n",
-			atomic_fetch_add(&sh->done, 1) + 1, cnt,
-			rows[i].scenario, rows[i].cpus, job[i].policy->name,
-			rows[i].result.wall_s);
+		fprintf(
+		    say, "%u of %u: %s on %u cpus, %s: %.1f s of cpu time\n",
+		    atomic_fetch_add(&sh->done, 1) + 1, cnt, rows[i].scenario,
+		    rows[i].cpus, job[i].policy->name, rows[i].result.cpu_s);
 		fflush(say);
 	}
 }

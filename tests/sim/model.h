@@ -30,8 +30,8 @@ void parties_answered(void *state, uint16_t vm, uint64_t response_ns);
  * model_fit() - Bring every latency-critical VM to so many cpus
  * @target: by VM, within its cpus_min and cpus_max
  *
- * Free cpus first, then those of VMs above their target; who is below its
- * cpus_min also gets what another owns above its own. Others go without.
+ * Where there are not so many, minimums come first and the rest is divided
+ * evenly. Free cpus are taken first, then those of VMs above their target.
  * What is above a target and wanted by nobody becomes nobody's.
  */
 void model_fit(struct pick *k, const uint16_t target[VM_MAX]);

@@ -53,6 +53,8 @@ struct turn {
 	const struct snapshot *s;
 	struct plan *plan;
 	struct cpumask moved;
+	struct cpumask idle;	      /* managed, owned by nobody, not moved */
+	int most_over;		      /* cpus above its guarantee, of any VM */
 	uint16_t owner[CPU_MAX];      /* vcpu, parked ones taken out; or NONE */
 	uint16_t active[VM_MAX];      /* cpus of each VM, likewise */
 	uint64_t busy[VCPU_MAX / 64]; /* vcpus that own one, or just owned */
@@ -88,6 +90,22 @@ static void give(struct turn *t, uint16_t cpu, uint16_t vcpu, enum reason why)
 		cpumask_set(&t->moved, cpu);
 }
 
+/* over() - Cpus of @vm above its guarantee; anybody may evict best-effort. */
+static int over(const struct turn *t, uint16_t vm)
+{
+	if (!pick_is_lc(t->s, vm))
+		return CPU_MAX;
+	return t->active[vm] - t->st->guaranteed[vm];
+}
+
+static void note_most(struct turn *t)
+{
+	t->most_over = -CPU_MAX;
+	for (uint16_t vm = 0; vm < t->s->vm_cnt; vm++)
+		if (t->active[vm] && over(t, vm) > t->most_over)
+			t->most_over = over(t, vm);
+}
+
 /* stock() - Who runs where, and which cpus are idle. */
 static void stock(struct turn *t)
 {
@@ -97,22 +115,26 @@ static void stock(struct turn *t)
 		uint16_t vcpu = s->cpu[cpu].owner, vm = vm_of(s, vcpu);
 
 		t->owner[cpu] = VCPU_NONE;
-		if (vcpu == VCPU_NONE)
-			continue;
 		if (!s->cpu[cpu].managed) {
-			give(t, cpu, VCPU_NONE, REASON_GONE);
+			if (vcpu != VCPU_NONE)
+				give(t, cpu, VCPU_NONE, REASON_GONE);
 			continue;
 		}
+		cpumask_set(&t->idle, cpu);
+		if (vcpu == VCPU_NONE)
+			continue;
 		if (vm == VM_NONE || is_parked(s, vcpu)) {
 			cpumask_set(&t->parked, cpu);
 			continue;
 		}
+		cpumask_clear(&t->idle, cpu);
 		t->owner[cpu] = vcpu;
 		t->active[vm]++;
 		bit_set(t->busy, vcpu);
 		t->st->last_vm[cpu] = vm;
 		t->st->last_ns[cpu] = s->now_ns;
 	}
+	note_most(t);
 }
 
 /* reserve_one() - The best cpu not yet reserved: sibling of one that is the
@@ -173,15 +195,10 @@ static void reserve(struct caladan_state *st, const struct snapshot *s)
 static bool may_take(const struct turn *t, uint16_t cpu, uint16_t vm)
 {
 	uint16_t cur = runs_on(t, cpu);
-	int cur_over, vm_over;
 
 	if (cur == vm || t->st->reserved[cpu] == cur)
 		return false;
-	if (!pick_is_lc(t->s, cur))
-		return true;
-	cur_over = t->active[cur] - t->st->guaranteed[cur];
-	vm_over = t->active[vm] - t->st->guaranteed[vm];
-	return cur_over > vm_over + 1;
+	return over(t, cur) > over(t, vm) + 1;
 }
 
 /* score() - How well @cpu suits @vm, in hundredths. */
@@ -208,16 +225,19 @@ static unsigned score(const struct turn *t, uint16_t cpu, uint16_t vm)
 /* choose_cpu() - Return: the best one to be had, or CPU_NONE. */
 static uint16_t choose_cpu(const struct turn *t, uint16_t vm)
 {
+	bool idle = !cpumask_empty(&t->idle);
 	unsigned best_score = 0, points;
 	uint16_t best = CPU_NONE;
-	bool idle;
 
+	if (!idle && t->most_over <= over(t, vm) + 1)
+		return CPU_NONE;
 	for (uint16_t cpu = 0; cpu < t->s->cpu_cnt; cpu++) {
-		idle = t->owner[cpu] == VCPU_NONE;
-		if (!t->s->cpu[cpu].managed || cpumask_has(&t->moved, cpu) ||
-		    (!idle && !may_take(t, cpu, vm)))
+		if (idle ? !cpumask_has(&t->idle, cpu)
+			 : !t->s->cpu[cpu].managed ||
+			       cpumask_has(&t->moved, cpu) ||
+			       !may_take(t, cpu, vm))
 			continue;
-		points = score(t, cpu, vm) + 10000 * idle;
+		points = score(t, cpu, vm);
 		if (best == CPU_NONE || points > best_score) {
 			best = cpu;
 			best_score = points;
@@ -307,16 +327,22 @@ static unsigned list_all(const struct turn *t, uint16_t list[VM_MAX])
 static void help(struct turn *t, uint16_t vm)
 {
 	uint16_t cpu = choose_cpu(t, vm), vcpu;
+	bool evicts;
 
 	if (cpu == CPU_NONE)
 		return;
 	vcpu = choose_vcpu(t, vm, cpu);
-	give(t, cpu, vcpu,
-	     t->owner[cpu] == VCPU_NONE ? congested(t, vm) : REASON_PREEMPTED);
-	if (t->owner[cpu] != VCPU_NONE)
+	evicts = t->owner[cpu] != VCPU_NONE;
+	give(t, cpu, vcpu, evicts ? REASON_PREEMPTED : congested(t, vm));
+	if (evicts)
 		t->active[runs_on(t, cpu)]--;
 	t->owner[cpu] = vcpu;
 	t->active[vm]++;
+	cpumask_clear(&t->idle, cpu);
+	if (evicts)
+		note_most(t);
+	else if (over(t, vm) > t->most_over)
+		t->most_over = over(t, vm);
 	bit_set(t->busy, vcpu);
 	t->st->waking[vm] = true;
 }

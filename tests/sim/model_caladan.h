@@ -17,6 +17,7 @@ struct caladan_state {
 	uint64_t last_ns[CPU_MAX];  /* until when */
 	struct cpumask beside;	    /* barred to all best-effort VMs */
 	uint16_t limit[VM_MAX];	    /* cpus of a best-effort VM; 0: no limit */
+	uint64_t limited_ns;	    /* the last step */
 };
 
 /* caladan_bar() - Its controllers of SMT siblings and of memory bandwidth:

@@ -10,9 +10,9 @@
  *
  * Memory bandwidth (ias_bw.c): over the limit, the best-effort VM that moves
  * most per cpu may use one cpu less; under it, the most limited one more; so
- * once a decision, every 10 us. Its limit of 25 GB/s is for its authors' box;
- * here it is 80 % of what a node can bear. It samples misses on each cpu; here
- * the meter says what each VM moves.
+ * once a decision, every 10 us, or as often as there are new figures. Its limit
+ * of 25 GB/s is for its authors' box; here it is 80 % of what a node can bear.
+ * It samples misses on each cpu; here the meter says what each VM moves.
  *
  * In Caladan a best-effort program owns its cpus and loses one. Here it rides
  * on any, so it is barred from all but so many, unowned ones first.
@@ -82,6 +82,15 @@ static void limit_say(const struct caladan_state *st, const struct snapshot *s,
 	p->bar[p->bar_cnt++] = bar;
 }
 
+/* is_news() - Do the meters say something about after the last step? */
+static bool is_news(const struct caladan_state *st, const struct snapshot *s)
+{
+	for (uint16_t i = 0; i < s->node_cnt; i++)
+		if (s->node[i].metered && s->node[i].since_ns > st->limited_ns)
+			return true;
+	return false;
+}
+
 static bool is_over(const struct snapshot *s)
 {
 	for (uint16_t i = 0; i < s->node_cnt; i++) {
@@ -142,10 +151,14 @@ static void limit_bandwidth(struct caladan_state *st, const struct snapshot *s,
 			    struct plan *p)
 {
 	bool over = is_over(s);
-	uint16_t vm = over ? hungriest(st, s) : limited(st, s);
+	uint16_t vm;
 
+	if (!is_news(st, s))
+		return;
+	vm = over ? hungriest(st, s) : limited(st, s);
 	if (vm == VM_NONE || p->bar_cnt >= BAR_MAX)
 		return;
+	st->limited_ns = s->now_ns;
 	if (over) {
 		st->limit[vm] = cpus_used(st, &s->vm[vm], vm) - 1;
 	} else if (++st->limit[vm] >= s->vm[vm].vcpu_cnt) {

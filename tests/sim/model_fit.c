@@ -9,7 +9,7 @@
 
 struct fit {
 	struct pick *k;
-	const uint16_t *target;
+	uint16_t target[VM_MAX]; /* that fit together */
 	uint16_t own[VM_MAX];
 };
 
@@ -22,18 +22,14 @@ uint16_t model_clamp(const struct vm_view *v, unsigned cpus)
 	return (uint16_t)(cpus < most ? cpus : most);
 }
 
-/* richest() - The VM with most cpus above its target, or, for a guarantee,
- * above its cpus_min. */
-static uint16_t richest(const struct fit *f, bool guarantee)
+/* richest() - The VM with most cpus above its target, or VM_NONE. */
+static uint16_t richest(const struct fit *f)
 {
-	const struct snapshot *s = f->k->s;
 	uint16_t best = VM_NONE;
 	int best_over = 0, over;
 
-	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		over = f->own[vm];
-		if (pick_is_lc(s, vm))
-			over -= guarantee ? s->vm[vm].cpus_min : f->target[vm];
+	for (uint16_t vm = 0; vm < f->k->s->vm_cnt; vm++) {
+		over = f->own[vm] - f->target[vm];
 		if (over > best_over) {
 			best = vm;
 			best_over = over;
@@ -52,9 +48,7 @@ static bool grow(struct fit *f, uint16_t vm)
 		return false;
 	cpu = pick_cpu(k, vm, PICK_ANY);
 	if (cpu == CPU_NONE) {
-		from = richest(f, false);
-		if (from == VM_NONE && f->own[vm] < k->s->vm[vm].cpus_min)
-			from = richest(f, true);
+		from = richest(f);
 		if (from == VM_NONE)
 			return false;
 		cpu = pick_loser(k, from);
@@ -67,26 +61,49 @@ static bool grow(struct fit *f, uint16_t vm)
 	return true;
 }
 
+/* share() - Targets that fit: guarantees first, in the order of slots; then
+ * one cpu more for each VM in turn, until its target or none is left. */
+static void share(struct fit *f, const uint16_t target[VM_MAX])
+{
+	const struct snapshot *s = f->k->s;
+	unsigned left = 0;
+	bool any = true;
+
+	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++)
+		left += s->cpu[cpu].managed;
+	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
+		if (!pick_is_lc(s, vm))
+			continue;
+		f->target[vm] = s->vm[vm].cpus_min < left ? s->vm[vm].cpus_min
+							  : (uint16_t)left;
+		left -= f->target[vm];
+	}
+	while (left && any) {
+		any = false;
+		for (uint16_t vm = 0; vm < s->vm_cnt && left; vm++) {
+			if (!pick_is_lc(s, vm) || f->target[vm] >= target[vm])
+				continue;
+			f->target[vm]++;
+			left--;
+			any = true;
+		}
+	}
+}
+
 void model_fit(struct pick *k, const uint16_t target[VM_MAX])
 {
 	const struct snapshot *s = k->s;
-	struct fit f = { .k = k, .target = target };
-	uint16_t limit, cpu;
+	struct fit f = { .k = k };
+	uint16_t cpu;
 
+	share(&f, target);
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
 		f.own[vm] = s->vm[vm].present ? s->vm[vm].owned : 0;
-	for (int round = 0; round < 2; round++) {
-		for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-			if (!pick_is_lc(s, vm))
-				continue;
-			limit = round ? target[vm] : s->vm[vm].cpus_min;
-			while (f.own[vm] < limit && grow(&f, vm))
-				;
-		}
-	}
+	for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
+		while (f.own[vm] < f.target[vm] && grow(&f, vm))
+			;
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++) {
-		limit = pick_is_lc(s, vm) ? target[vm] : 0;
-		while (f.own[vm] > limit) {
+		while (f.own[vm] > f.target[vm]) {
 			cpu = pick_loser(k, vm);
 			if (cpu == CPU_NONE)
 				break;

@@ -26,8 +26,8 @@
  * this at ksched's speed.
  *
  * Left out: VMs whose cpus are not lent at all. Where VMs may have more cpus
- * together than there are, which does not happen there, slots are served in
- * order and nobody is taken below its minimum.
+ * together than there are, which does not happen there, what is there is
+ * divided evenly among those that need it (model_fit).
  */
 #include <math.h>
 #include <string.h>
@@ -58,6 +58,7 @@ struct harvest_vm {
 	bool live, told;      /* told: the last window ended with features */
 	uint16_t most;	      /* cpus it may have: the largest answer */
 	uint16_t target;      /* cpus it shall have now */
+	uint16_t busy;	      /* at the last look */
 	uint64_t began_ns;    /* this window */
 	uint64_t seen_ns;     /* the last look */
 	uint32_t looks;	      /* in this window */
@@ -187,7 +188,8 @@ static void safe_long(struct harvest_vm *m, const struct vm_view *v,
 	m->waits = 0;
 }
 
-/* look() - One look at one VM; sets its target. */
+/* look() - One look at one VM; sets its target. A look at a host where nothing
+ * changes is left out by who calls us. */
 static void look(struct harvest_vm *m, const struct snapshot *s, uint16_t vm)
 {
 	const struct vm_view *v = &s->vm[vm];
@@ -208,8 +210,11 @@ static void look(struct harvest_vm *m, const struct snapshot *s, uint16_t vm)
 		return;
 	m->seen_ns = s->now_ns;
 	cnt = busy(s, vm);
-	m->at[cnt < most ? cnt : most] += looks;
+	/* looks that were left out, for nothing had changed before this one */
+	m->at[m->busy < most ? m->busy : most] += looks - 1;
+	m->at[cnt < most ? cnt : most]++;
 	m->looks += looks;
+	m->busy = cnt;
 	safe_long(m, v, s->now_ns, looks);
 	if (cnt >= v->owned && v->owned < most) {
 		window_end(m, s->now_ns);

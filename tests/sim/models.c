@@ -14,8 +14,8 @@
 #define US 1000ull
 #define MS 1000000ull
 
-/* hostd decides this often; see hostd/loop.h. */
-#define HOSTD_NS (5 * US)
+/* hostd decides this often: the default of hostd.conf's interval. */
+#define HOSTD_NS (20 * US)
 
 const struct sim_policy sim_policies[] = {
 	{ .name = "slo",
@@ -25,6 +25,14 @@ const struct sim_policy sim_policies[] = {
 	{ .name = "simple",
 	  .about = "hostd's other one: Shenango's rule for VMs",
 	  .ops = &policy_simple,
+	  .interval_ns = HOSTD_NS },
+	{ .name = "ias",
+	  .about = "slo, and harvesters kept from slowing owners down",
+	  .ops = &policy_ias,
+	  .interval_ns = HOSTD_NS },
+	{ .name = "numa",
+	  .about = "slo, and cpus near the VM's memory",
+	  .ops = &policy_numa,
 	  .interval_ns = HOSTD_NS },
 	/* What users have. */
 	{ .name = "dedicated",
@@ -43,15 +51,19 @@ const struct sim_policy sim_policies[] = {
 	{ .name = "smartharvest",
 	  .about = "SmartHarvest: need of the next 25 ms, learned",
 	  .ops = &model_smartharvest,
-	  .interval_ns = SMARTHARVEST_POLL_NS },
+	  .interval_ns = SMARTHARVEST_POLL_NS,
+	  .warmup_ns = 2000 * MS }, /* it has learned by then */
 	{ .name = "parties",
 	  .about = "PARTIES: every 500 ms a step by the clients' tail",
 	  .ops = &model_parties,
-	  .interval_ns = PARTIES_INTERVAL_NS },
+	  .interval_ns = PARTIES_INTERVAL_NS,
+	  .warmup_ns = 10000 * MS, /* twenty steps */
+	  .answered = parties_answered },
 	{ .name = "caladan",
 	  .about = "Caladan: every 10 us, congested after 10 us",
 	  .ops = &model_caladan,
-	  .interval_ns = CALADAN_INTERVAL_NS },
+	  .interval_ns = CALADAN_INTERVAL_NS,
+	  .meter_ns = CALADAN_INTERVAL_NS },
 	{ .name = "oracle",
 	  .about = "clairvoyant: earliest deadline first, free of cost",
 	  .mode = SIM_ORACLE },

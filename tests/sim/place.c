@@ -11,6 +11,8 @@
  */
 #include "engine.h"
 
+#define SHIFTS 8 /* vcpus moved from cpu to cpu at once, at most */
+
 /* whole_cores() - Of idle cpus, those whose siblings are idle too. Siblings
  * are 2n and 2n + 1. */
 static struct cpumask whole_cores(const struct sim *s, struct cpumask m)
@@ -47,7 +49,7 @@ static unsigned free_in(const struct sim *s, const struct vcpu *v,
 	cpu = first_from(&whole, from);
 	if (cpu == CPU_NONE)
 		cpu = first_from(&m, from);
-	if (cpu != CPU_NONE || v->rank != RANK_LC)
+	if (cpu != CPU_NONE || v->rank == RANK_BE)
 		return cpu;
 	m = cpumask_and(where, &s->calm);
 	return first_from(&m, from);
@@ -74,7 +76,7 @@ static unsigned shortest(const struct sim *s, const struct cpumask *m)
 
 uint16_t place_pick(struct sim *s, const struct vcpu *v)
 {
-	const struct cpumask *free = v->rank == RANK_LC ? &s->calm : &s->idle;
+	const struct cpumask *free = v->rank != RANK_BE ? &s->calm : &s->idle;
 	bool home = v->cpu != CPU_NONE && cpumask_has(&v->mask, v->cpu);
 	unsigned cpu;
 
@@ -139,37 +141,74 @@ struct vcpu *place_pull(struct sim *s, const struct cpu *c, bool wide)
 	return NULL;
 }
 
-void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask)
+void place_mask(struct sim *s, struct vcpu *v, const struct cpumask *mask,
+		enum rank rank)
 {
+	bool stays = cpumask_has(mask, v->cpu) && v->rank == rank;
+
 	v->mask = *mask;
-	if (v->run == VCPU_RUN_HALTED || cpumask_has(mask, v->cpu))
-		return;
-	vcpu_move(s, v);
+	if (v->run == VCPU_RUN_HALTED || stays)
+		v->rank = (uint8_t)rank;
+	else
+		vcpu_move(s, v, rank);
 }
 
-/* shift() - One vcpu from the longest queue to the shortest.
- * Return: false when they are even. */
+/* load_of() - What those of @rank that have @c or wait for it weigh. */
+static double load_of(const struct sim *s, const struct cpu *c, enum rank rank)
+{
+	uint16_t i = c->cur;
+	double load = 0;
+
+	if (i != VCPU_NONE && s->vcpu[i].rank == rank)
+		load = vcpu_weight(s, &s->vcpu[i]);
+	for (i = c->waiting[rank] ? c->head : VCPU_NONE; i != VCPU_NONE;
+	     i = s->vcpu[i].next)
+		if (s->vcpu[i].rank == rank)
+			load += vcpu_weight(s, &s->vcpu[i]);
+	return load;
+}
+
+/* heaviest() - Of those that wait on @from, the heaviest that may run on @to
+ * and weighs less than @most. */
+static struct vcpu *heaviest(struct sim *s, unsigned from, unsigned to,
+			     enum rank rank, double most)
+{
+	struct vcpu *best = NULL;
+
+	for (uint16_t i = s->cpu[from].head; i != VCPU_NONE;
+	     i = s->vcpu[i].next) {
+		struct vcpu *v = &s->vcpu[i];
+		double weight = vcpu_weight(s, v);
+
+		if (v->rank == rank && cpumask_has(&v->mask, to) &&
+		    weight < most && (!best || weight > vcpu_weight(s, best)))
+			best = v;
+	}
+	return best;
+}
+
+/* shift() - One vcpu from the cpu with most load to that with least.
+ * Return: false when that would not make them more even. */
 static bool shift(struct sim *s, enum rank rank)
 {
-	unsigned from = CPU_NONE, to = CPU_NONE, most = 0, least = UINT32_MAX;
+	unsigned from = CPU_NONE, to = CPU_NONE;
+	double most = 0, least = INFINITY, load;
 	struct vcpu *v;
 
 	for (unsigned i = 0; i < s->cpu_cnt; i++) {
-		const struct cpu *c = &s->cpu[i];
-		unsigned len = c->waiting[rank] + (c->cur != VCPU_NONE);
-
-		if (c->waiting[rank] && len > most) {
-			most = len;
+		load = load_of(s, &s->cpu[i], rank);
+		if (s->cpu[i].waiting[rank] && load > most) {
+			most = load;
 			from = i;
 		}
-		if (len < least) {
-			least = len;
+		if (load < least) {
+			least = load;
 			to = i;
 		}
 	}
-	if (from == CPU_NONE || most < least + 2)
+	if (from == CPU_NONE)
 		return false;
-	v = waiter(s, from, rank, to);
+	v = heaviest(s, from, to, rank, most - least);
 	if (!v)
 		return false;
 	cpu_take(s, v);
@@ -192,6 +231,6 @@ void place_balance(struct sim *s)
 		cpu_add(s, c, v);
 	}
 	for (unsigned rank = 0; rank < RANKS; rank++)
-		for (unsigned i = 0; i < s->cpu_cnt && shift(s, rank); i++)
+		for (unsigned i = 0; i < SHIFTS && shift(s, rank); i++)
 			;
 }

@@ -121,11 +121,13 @@ static const char *read_cpu(struct replay_file *r, const struct record *rec)
 static const char *read_node(struct replay_file *r, const struct record *rec)
 {
 	const struct record_node *n = &rec->node;
-	struct node_view *v = &r->s.node[rec->slot];
+	struct node_view *v;
 
 	if (rec->slot >= NODE_MAX || n->metered > 1)
 		return "a node out of range";
+	v = &r->s.node[rec->slot];
 	v->metered = n->metered;
+	v->since_ns = n->since_ns;
 	v->mem_bytes_s = n->mem_bytes_s;
 	v->mem_max_bytes_s = n->mem_max_bytes_s;
 	memcpy(v->distance, n->distance, sizeof(v->distance));
@@ -245,18 +247,25 @@ static const char *read_vcpu(struct replay_file *r, const struct record *rec)
 	return NULL;
 }
 
+/* follows() - May @now_ns be the time of what comes next? */
+static bool follows(const struct replay_file *r, uint64_t now_ns)
+{
+	return now_ns >= r->time.now_ns &&
+	       now_ns - r->head.began_ns <= SPAN_MAX_NS;
+}
+
 static const char *read_time(struct replay_file *r, const struct record *rec)
 {
 	const struct record_time *t = &rec->time;
 
-	if (t->now_ns < r->time.now_ns ||
-	    t->now_ns - r->head.began_ns > SPAN_MAX_NS)
+	if (!follows(r, t->now_ns))
 		return "a time that does not follow";
 	if (t->interval_ns < NSEC_PER_USEC || t->interval_ns > NSEC_PER_SEC ||
 	    !ends(t->policy, sizeof(t->policy)))
 		return "settings out of range";
 	r->time = *t;
 	r->s.now_ns = t->now_ns;
+	r->s.move_ns = t->move_ns;
 	return NULL;
 }
 
@@ -297,6 +306,7 @@ bool replay_ages(struct snapshot *s, uint16_t vm, uint64_t untaken_ns,
 		 uint64_t now_ns)
 {
 	struct vm_view *v = &s->vm[vm];
+	bool waits = untaken_ns;
 
 	v->delay_ns =
 	    untaken_ns && untaken_ns < now_ns ? now_ns - untaken_ns : 0;
@@ -304,12 +314,14 @@ bool replay_ages(struct snapshot *s, uint16_t vm, uint64_t untaken_ns,
 	for (unsigned i = 0; i < v->vcpu_cnt; i++) {
 		const struct vcpu_view *vcpu = &s->vcpu[v->first_vcpu + i];
 
-		if (vcpu->vm == vm && vcpu->run == VCPU_RUN_READY &&
-		    vcpu->since_ns < now_ns &&
+		if (vcpu->vm != vm || vcpu->run != VCPU_RUN_READY)
+			continue;
+		waits = true;
+		if (vcpu->since_ns < now_ns &&
 		    now_ns - vcpu->since_ns > v->ready_ns)
 			v->ready_ns = now_ns - vcpu->since_ns;
 	}
-	return v->delay_ns || v->ready_ns;
+	return waits;
 }
 
 /* decided() - What stands behind RECORD_TIME. Return: 0 or -1. */
@@ -339,6 +351,14 @@ static void begin(struct replay_file *r)
 	r->configured = false;
 }
 
+static int ended(struct replay_file *r, const struct record *rec)
+{
+	if (!follows(r, rec->end.now_ns))
+		return fail(r, "a time that does not follow");
+	r->end_ns = rec->end.now_ns;
+	return 0;
+}
+
 int replay_next(struct replay_file *r)
 {
 	static const char *(*const read[])(struct replay_file * r,
@@ -353,7 +373,7 @@ int replay_next(struct replay_file *r)
 	begin(r);
 	while (take(r, &rec)) {
 		if (rec.kind == RECORD_END)
-			return 0;
+			return ended(r, &rec);
 		if (rec.kind > RECORD_TIME || !read[rec.kind])
 			return fail(r, "no record of kind %u belongs here",
 				    rec.kind);
@@ -370,5 +390,6 @@ int replay_next(struct replay_file *r)
 		return decided(r) ? -1 : 1;
 	}
 	r->cut = true;
+	r->end_ns = r->time.now_ns;
 	return 0;
 }

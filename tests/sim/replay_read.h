@@ -26,6 +26,7 @@ struct replay_file {
 	uint64_t untaken_ns[VM_MAX]; /* struct record_vm's */
 	bool configured; /* cpus, or VMs' slots, class or limits changed */
 	uint64_t looks;
+	uint64_t end_ns; /* at the end: when that was */
 	bool cut;	 /* at the end: RECORD_END was missing */
 	char error[160]; /* why replay_next() or replay_open() failed */
 	/* the reader's own */
@@ -50,7 +51,7 @@ int replay_next(struct replay_file *r);
 /*
  * replay_ages() - Work out the waits of @vm as they are at @now_ns, into @s
  * @untaken_ns: struct record_vm's
- * Return: whether it has one.
+ * Return: whether it has one, though it may have begun this moment.
  */
 bool replay_ages(struct snapshot *s, uint16_t vm, uint64_t untaken_ns,
 		 uint64_t now_ns);

@@ -61,10 +61,12 @@ double group_median(const struct group *g,
 {
 	double value[SEEDS_MAX];
 
+	if (!g->cnt)
+		return 0;
 	for (unsigned i = 0; i < g->cnt; i++)
 		value[i] = get(&g->row[i]->result);
 	qsort(value, g->cnt, sizeof(value[0]), by_size);
-	return g->cnt ? value[g->cnt / 2] : 0;
+	return value[g->cnt / 2];
 }
 
 static double tail(const struct sim_result *r)
@@ -121,6 +123,15 @@ static void judge_case(struct kase *k)
 	k->best = judge_best(others, k->policies);
 }
 
+/* by_place() - Scenarios by name, small hosts first. */
+static int by_place(const void *a, const void *b)
+{
+	const struct kase *x = a, *y = b;
+	int order = strcmp(x->scenario, y->scenario);
+
+	return order ? order : (x->cpus > y->cpus) - (x->cpus < y->cpus);
+}
+
 struct cases *cases_of(const struct sim_row *rows, unsigned cnt)
 {
 	struct cases *all = calloc(1, sizeof(*all));
@@ -133,6 +144,7 @@ struct cases *cases_of(const struct sim_row *rows, unsigned cnt)
 		if (k)
 			add(k, &rows[i]);
 	}
+	qsort(all->kase, all->cnt, sizeof(all->kase[0]), by_place);
 	for (unsigned i = 0; i < all->cnt; i++)
 		judge_case(&all->kase[i]);
 	return all;

@@ -35,7 +35,7 @@ struct cases {
 	struct kase kase[CASES_MAX];
 };
 
-/* cases_of() - In the order in which they come first; free() it.
+/* cases_of() - Scenarios by name, small hosts first; free() it.
  * Return: NULL when there is no memory. */
 struct cases *cases_of(const struct sim_row *rows, unsigned cnt);
 

@@ -19,6 +19,8 @@
 #define GAP	  46
 #define LEFT	  60
 #define TOP	  70
+#define MARK_W	  105 /* a name in the legend */
+#define LEGEND_W  (LEFT + 11 * MARK_W)
 #define OCTAVES	  5
 #define SIZES	  16
 #define SCENARIOS 64
@@ -121,7 +123,8 @@ static void legend(FILE *to)
 		fprintf(to,
 			"<circle cx=\"%u\" cy=\"34\" r=\"5\" fill=\"%s\"/>"
 			"<text x=\"%u\" y=\"38\">%s</text>\n",
-			LEFT + i * 105, color[i], LEFT + 8 + i * 105, p->name);
+			LEFT + i * MARK_W, color[i], LEFT + 8 + i * MARK_W,
+			p->name);
 }
 
 static void scale(FILE *to, double y)
@@ -153,7 +156,7 @@ int report_svg(FILE *to, const struct sim_row *rows, unsigned cnt)
 		"height=\"%u\" font-family=\"sans-serif\" font-size=\"11\" "
 		"fill=\"#222\">\n<rect width=\"100%%\" height=\"100%%\" "
 		"fill=\"#fff\"/>\n",
-		width < 1150 ? 1150 : width, height_px);
+		width < LEGEND_W ? LEGEND_W : width, height_px);
 	fprintf(to,
 		"<text x=\"%d\" y=\"16\">Worst tail, as a multiple of the "
 		"SLO (up), over cpu-seconds of latency-critical VMs (right); "

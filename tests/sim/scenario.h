@@ -11,7 +11,8 @@
  *	llc = 8			cpus that share a last-level cache
  *	node = 64		cpus on a NUMA node
  *	floor = 1		the lowest so many cpus are the floor
- *	bandwidth = 80000	MB/s a node can bear; 0: no limit
+ *	riders = beside		or behind: what a rider is to the cpu's owner
+ *	bandwidth = 3000	MB/s a node can bear, a cpu it has; 0: no limit
  *	[costs]			any field of struct sim_costs without its unit
  *	wake = 5us
  *	[vm web]		VMs of one kind
@@ -119,6 +120,7 @@ struct sim_scenario {
 	char about[160];
 	uint64_t run_ns, warmup_ns;
 	unsigned cpus, smt, llc, node, floor;
+	bool riders_behind;
 	uint32_t bandwidth_mb_s;
 	struct sim_costs costs;
 	unsigned kind_cnt, phase_cnt;

@@ -74,6 +74,12 @@ SMALL(vm_weight, vm(s)->weight, 1, 10000)
 SMALL(vm_memory, vm(s)->memory_mb_s, 0, MEM_MAX)
 SMALL(vm_queue, vm(s)->queue, 1, 65536)
 
+static bool host_riders(struct sim_scenario *s, const char *v)
+{
+	s->riders_behind = !strcmp(v, "behind");
+	return s->riders_behind || !strcmp(v, "beside");
+}
+
 static bool top_about(struct sim_scenario *s, const char *v)
 {
 	if (strlen(v) >= sizeof(s->about))
@@ -295,6 +301,7 @@ static const struct {
 	{ SECTION_HOST, "llc", host_llc },
 	{ SECTION_HOST, "node", host_node },
 	{ SECTION_HOST, "floor", host_floor },
+	{ SECTION_HOST, "riders", host_riders },
 	{ SECTION_HOST, "bandwidth", host_bandwidth },
 	{ SECTION_VM, "count", vm_count },
 	{ SECTION_VM, "class", vm_class },

@@ -17,7 +17,7 @@
 #include "hl/hist.h"
 #include "policy/policy.h"
 
-#define SIM_VM_MAX   256
+#define SIM_VM_MAX   512
 #define SIM_CPU_MAX  256
 #define SIM_VCPU_MAX 2048
 #define SIM_NAME_MAX 24
@@ -76,6 +76,9 @@ struct sim_policy {
 	 * one of the same weight; 0 means 1. */
 	uint32_t lc_weight;
 	bool be_idle; /* SIM_SHARES: best-effort only when nobody else wants */
+	bool strict;  /* held to the invariants although hostd has no such */
+	/* How often its meters of memory traffic are read; 0: every 2 ms */
+	uint64_t meter_ns;
 	/* Tells the policy of each answer of a latency-critical VM, or NULL.
 	 * @state: what decide() gets */
 	void (*answered)(void *state, uint16_t vm, uint64_t response_ns);
@@ -122,7 +125,7 @@ struct sim_result {
 	uint64_t moves;		/* cpus that changed owner */
 	uint64_t decisions;	/* calls of decide() */
 	uint64_t events;	/* of the engine, warm-up included */
-	double wall_s;		/* what the run took; not deterministic */
+	double wall_s, cpu_s;	/* what the run took; not deterministic */
 	uint64_t decide_ns;	/* wall time in decide(); not deterministic */
 	unsigned broken;	/* invariants that did not hold, in all */
 	char first_broken[160]; /* the first: when, who, which */

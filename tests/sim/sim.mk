@@ -1,7 +1,8 @@
 # the simulator: `make sim` runs every policy in every scenario
 SIM_SRCS := $(filter-out tests/sim/hostsim.c tests/sim/matrix.c,\
 	$(wildcard tests/sim/*.c)) $(wildcard hostd/policy/*.c) \
-	hostd/owners.c tests/unit/policy_rules.c
+	hostd/owners.c tests/unit/policy_rules.c hostd/hostctl_table.c \
+	hostd/name.c
 
 $(O)/tests/sim/hostsim: $(call objs,tests/sim/hostsim.c tests/sim/matrix.c \
 	$(SIM_SRCS))

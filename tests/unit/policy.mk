@@ -24,5 +24,7 @@ UNIT += policy_slo
 UNIT_SRCS_policy_slo := $(POLICY_SRCS) $(SCENE_SRCS)
 UNIT += policy_ias
 UNIT_SRCS_policy_ias := $(POLICY_SRCS) $(SCENE_SRCS)
+UNIT += policy_numa
+UNIT_SRCS_policy_numa := $(POLICY_SRCS) $(SCENE_SRCS)
 UNIT += policy_slo_host
 UNIT_SRCS_policy_slo_host := $(POLICY_SRCS) hostd/owners.c

@@ -111,6 +111,8 @@ static bool cpu_word(struct snapshot *s, const char *word)
 
 	if (sscanf(word, "cpus=%u", &a) == 1)
 		cpus_add(s, a);
+	else if (sscanf(word, "move=%u", &a) == 1)
+		s->move_ns = a * US;
 	else if (!strcmp(word, "smt"))
 		for (unsigned i = 0; i < s->cpu_cnt; i++)
 			s->cpu[i].sibling = (uint16_t)(i ^ 1);

@@ -5,6 +5,7 @@
  * Words apart by blanks; times in microseconds. Each VM gets ten vcpu slots:
  * vcpu 12 is number 2 of the VM in slot 1.
  *	cpus=4		cpus 0-3, all managed, one cache, one node, no SMT
+ *	move=2		moving a vcpu takes so long; else it is not known
  *	smt		cpus 0 and 1 are siblings, 2 and 3, ...
  *	llc=4 node=8	so many cpus share a cache, are on a node; other nodes
  *			are as far as ACPI says by default, 20

@@ -195,6 +195,28 @@ static void test_reassert_repeats_with_a_new_generation(void **state)
 	assert_true(sent[2].gen > sent[1].gen); /* never repeats */
 }
 
+static void test_what_a_move_takes(void **state)
+{
+	static const struct {
+		unsigned moves;
+		uint64_t took_ns, want_ns;
+	} row[] = {
+		{ 0, 0, 0 },	   { 7, 5000, 0 }, /* too few to tell */
+		{ 8, 4095, 4095 },		   /* a bucket's upper end */
+		{ 8, 10, 1000 },   { 8, 1ull << 40, 10000000 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		hist_reset(&stat_hostd.move_ns);
+		for (unsigned n = 0; n < row[i].moves; n++)
+			hist_add(&stat_hostd.move_ns, row[i].took_ns);
+		if (actuate_move_ns() != row[i].want_ns)
+			fail_msg("row %u: %lu", i,
+				 (unsigned long)actuate_move_ns());
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -205,6 +227,7 @@ int main(void)
 		T(test_answers_are_counted_by_kind),
 		T(test_hostile_answer_is_dropped),
 		T(test_reassert_repeats_with_a_new_generation),
+		T(test_what_a_move_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

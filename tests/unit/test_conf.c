@@ -38,15 +38,16 @@ static char *dump(const struct conf *c)
 	    out, size,
 	    "cpus=%s floor=%s poll-cpu=%u idle=%u idle-after=%" PRIu64
 	    " interval=%" PRIu64 " policy=%s backend=%u libvirt-uri=%s "
-	    "pin-after=%" PRIu64 " uplink=%s hold-time=%" PRIu64
+	    "pin-after=%" PRIu64 " meter=%s node-bandwidth=%" PRIu64
+	    " uplink=%s hold-time=%" PRIu64
 	    " hold-frames=%u mac-table=%u mac-age=%" PRIu64
 	    " flood-limit=%u socket-group=%s socket-mode=%o.",
 	    cpulist_format(&c->managed, cpus, sizeof(cpus)),
 	    cpulist_format(&c->floor, floor, sizeof(floor)), c->poll_cpu,
 	    c->idle, c->idle_after_ns, c->interval_ns, c->policy, c->backend,
-	    c->libvirt_uri, c->pin_stable_ns, c->uplink, c->hold_ns,
-	    c->hold_frames, c->mac_entries, c->mac_age_ns, c->flood_pps,
-	    c->socket_group, c->socket_mode);
+	    c->libvirt_uri, c->pin_stable_ns, c->meter, c->node_bytes_s,
+	    c->uplink, c->hold_ns, c->hold_frames, c->mac_entries,
+	    c->mac_age_ns, c->flood_pps, c->socket_group, c->socket_mode);
 	for (unsigned i = 0; i < c->vm_cnt && n < size; i++) {
 		const struct conf_vm *v = &c->vm[i];
 
@@ -97,6 +98,16 @@ static const struct {
 	{ "backend null", "[hostd]\nbackend = null", "backend=4 " },
 	{ "uri", "[hostd]\nlibvirt-uri = test:///default",
 	  "libvirt-uri=test:///default " },
+	{ "a meter", "[hostd]\nmeter = perf", "meter=perf " },
+	{ "a meter's file", "[hostd]\nmeter = script:/tmp/a b",
+	  "meter=script:/tmp/a b " },
+	{ "a rate", "[hostd]\nnode-bandwidth = 25GB/s",
+	  "node-bandwidth=25000000000 " },
+	{ "the least", "[hostd]\nnode-bandwidth = 1MB/s",
+	  "node-bandwidth=1000000 " },
+	{ "the most", "[hostd]\nnode-bandwidth = 1000GB/s",
+	  "node-bandwidth=1000000000000 " },
+	{ "no rate", "[hostd]\nnode-bandwidth = none", "node-bandwidth=0 " },
 	{ "pci", "[switch]\nuplink = pci:0000:03:00.1",
 	  "uplink=pci:0000:03:00.1 " },
 	{ "vdev", "[switch]\nuplink = vdev:net_tap0,iface=x",
@@ -239,6 +250,15 @@ static const struct {
 	{ "mode too wide", "[switch]\nsocket-mode = 01777", 2, "0600 to 0777" },
 	{ "mode that locks out hostd's hand", "[switch]\nsocket-mode = 0477", 2,
 	  "out of range" },
+	{ "rate without a unit", "[hostd]\nnode-bandwidth = 25", 2,
+	  "'25' is no rate from 1MB/s to 1000GB/s" },
+	{ "rate in bits", "[hostd]\nnode-bandwidth = 25Gb/s", 2, "no rate" },
+	{ "rate 0", "[hostd]\nnode-bandwidth = 0MB/s", 2, "no rate" },
+	{ "rate too high", "[hostd]\nnode-bandwidth = 1001GB/s", 2, "no rate" },
+	{ "rate over 64 bits",
+	  "[hostd]\nnode-bandwidth = 18446744074709551616MB/s", 2, "no rate" },
+	{ "rate that wraps", "[hostd]\nnode-bandwidth = 18446744074GB/s", 2,
+	  "no rate" },
 	{ "class", "[vm a]\nclass = lc", 2,
 	  "not one of best-effort, latency-critical" },
 	{ "min over max", "[vm a]\ncpus = 4-2", 2, "write 2-4" },
@@ -335,6 +355,11 @@ static const struct {
 	{ "defaults", "", 0, NULL },
 	{ "SLO and class", "[vm a]\nclass=latency-critical\nslo-p99=1ms", 0,
 	  NULL },
+	{ "a meter by name", "[hostd]\nmeter=resctrl", 0, NULL },
+	{ "a meter from a file", "[hostd]\nmeter=script:/x", 0, NULL },
+	{ "an unknown meter", "[hostd]\nmeter=pcm", 2,
+	  "unknown meter 'pcm': there are auto, resctrl, perf" },
+	{ "a file somewhere", "[hostd]\nmeter=script:x", 2, "unknown meter" },
 	{ "SLO alone", "\n[vm a]\nslo-p99=1ms", 2,
 	  "VM a has an SLO but is best-effort: set class" },
 	{ "a signal without SLO is watched", "[vm a]\nslo-signal=response", 0,
@@ -459,6 +484,8 @@ static const struct {
 	{ "[hostd]\npoll-cpu=none", "poll-cpu" },
 	{ "[hostd]\nbackend=null", "backend" },
 	{ "[hostd]\nlibvirt-uri=test:///default", "libvirt-uri" },
+	{ "[hostd]\nmeter=none", "meter" },
+	{ "[hostd]\nnode-bandwidth=1GB/s", NULL },
 	{ "[switch]\nuplink=none", "uplink" },
 	{ "[switch]\nmac-table=1024", "mac-table" },
 };
@@ -591,7 +618,7 @@ static void test_file_shows_defaults(void **state)
 	if (conf_parse(&conf, text, strlen(text), "configs/hostd.conf", &err))
 		fail_msg("line %u: %s", err.line, err.text);
 	assert_string_equal(dump(&conf), dump(&other));
-	assert_int_equal(keys, 18);
+	assert_int_equal(keys, 20);
 }
 
 /* The example behind a tab in configs/hostd.conf can be used as it stands. */

@@ -195,7 +195,9 @@ static void test_caladan_bandwidth(void **unused)
 
 		scene_build(&snap, "cpus=4 lc run@0* be run be run run run");
 		snap.node_cnt = 1;
+		snap.now_ns += 20 * US * i;
 		snap.node[0].metered = true;
+		snap.node[0].since_ns = snap.now_ns - 10 * US;
 		snap.node[0].mem_max_bytes_s = 100000000000ull;
 		snap.node[0].mem_bytes_s = step[i].gb_s * 1000000000;
 		snap.vm[1].mem_bytes_s = 9000000000; /* most, but of one cpu */
@@ -221,6 +223,13 @@ static void step(const struct policy_ops *ops, void *state)
 	ops->decide(state, &snap, &p);
 	for (unsigned i = 0; i < p.count; i++)
 		snapshot_own(&snap, p.grant[i].cpu, p.grant[i].vcpu);
+}
+
+/* begin() - The scene the steps start from. */
+static void begin(const char *scene)
+{
+	scene_build(&snap, scene);
+	snapshot_index(&snap);
 }
 
 /* --- PARTIES ------------------------------------------------------------ */
@@ -249,8 +258,8 @@ static void test_parties(void **unused)
 	void *state = calloc(1, model_parties.state_bytes);
 
 	(void)unused;
-	scene_build(&snap, "cpus=6 lc slo=100 min=1 max=4 halt halt halt halt "
-			   "lc slo=100 min=0 max=3 halt halt halt");
+	begin("cpus=6 lc slo=100 min=1 max=4 halt halt halt halt "
+	      "lc slo=100 min=0 max=3 halt halt halt");
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		step(&model_parties, state);
 		for (uint16_t vm = 0; vm < 2; vm++) {
@@ -292,8 +301,8 @@ static void test_smartharvest(void **unused)
 	unsigned owned;
 
 	(void)unused;
-	scene_build(&snap, "cpus=12 lc min=1 max=8 halt halt halt halt halt "
-			   "halt halt halt");
+	begin("cpus=12 lc min=1 max=8 halt halt halt halt halt "
+	      "halt halt halt");
 	step(&model_smartharvest, state);
 	assert_int_equal(snap.vm[0].owned,
 			 8); /* knows nothing: lends nothing */
@@ -313,8 +322,8 @@ static void test_smartharvest_stops(void **unused)
 	void *state = calloc(1, model_smartharvest.state_bytes);
 
 	(void)unused;
-	scene_build(&snap, "cpus=12 lc min=1 max=8 halt halt halt halt halt "
-			   "halt halt halt");
+	begin("cpus=12 lc min=1 max=8 halt halt halt halt halt "
+	      "halt halt halt");
 	windows(state, 80, 1, 1);
 	assert_in_range(snap.vm[0].owned, 2, 3);
 	snap.vm[0].ready_ns = SMARTHARVEST_POLL_NS;

@@ -9,6 +9,29 @@
 
 #include <cmocka.h>
 
+/* Who is barred from where. */
+static void test_bars(void **state)
+{
+	struct bar all = { .vm = VM_NONE, .cpus = { { 0x2 } } };
+	struct bar one = { .vm = 3, .reason = 5, .cpus = { { 0x4 } } };
+
+	(void)state;
+	memset(&stat_hostd, 0, sizeof(stat_hostd));
+	stat_bar_note(&all);
+	stat_bar_note(&one);
+	assert_int_equal(stat_hostd.bars, 2);
+	assert_int_equal(stat_hostd.vm[3].bar.reason, 5);
+	assert_true(stat_barred(3, 1));
+	assert_true(stat_barred(3, 2));
+	assert_true(stat_barred(4, 1));
+	assert_false(stat_barred(4, 2));
+	assert_false(stat_barred(3, 0));
+	stat_bars_clear();
+	assert_false(stat_barred(3, 1));
+	assert_false(stat_barred(3, 2));
+	assert_int_equal(stat_hostd.bars, 2);
+}
+
 static void test_window(void **state)
 {
 	static struct stat_signal signal;
@@ -29,6 +52,7 @@ static void test_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_window),
 	};
 

@@ -124,6 +124,33 @@ static void test_event(void **state)
 	assert_int_equal(e.owned, 0);
 }
 
+/* A bar is about its VM and each cpu it is of; that of all about the cpus. */
+static void test_bar(void **state)
+{
+	struct bar b = { .vm = 1,
+			 .reason = REASON_SIBLING,
+			 .cpus = { { 0xc } } };
+
+	(void)state;
+	why_barred(&s, &b);
+	assert_true(why_get(why_count() - 1, &e));
+	assert_int_equal(e.cpu, CPU_NONE);
+	assert_string_equal(e.from.name, "batch");
+	assert_string_equal(e.to.name, "");
+	assert_true(why_about(&e, "batch") && why_about(&e, "2") &&
+		    why_about(&e, "3"));
+	assert_false(why_about(&e, "1") || why_about(&e, "web"));
+	assert_false(why_about(&e, "65535") || why_about(&e, "66"));
+	b.vm = VM_NONE;
+	why_barred(&s, &b);
+	assert_true(why_get(why_count() - 1, &e));
+	assert_true(why_about(&e, "2"));
+	assert_false(why_about(&e, "batch"));
+	/* told once, however often a policy says so */
+	assert_true(stat_bar_note(&b));
+	assert_false(stat_bar_note(&b));
+}
+
 /* The slot is another VM's now; the event is not. */
 static void test_name_stays(void **state)
 {
@@ -205,6 +232,7 @@ static void test_columns(void **state)
 		{ "hinted", 15, NULL },
 		{ "wanted", 16, NULL },
 		{ "used_permille", 17, NULL },
+		{ "barred", 0, "1-2" },
 	};
 	const struct why_event f = {
 		.at_ns = 100,
@@ -227,6 +255,7 @@ static void test_columns(void **state)
 		.wanted = 16,
 		.used_permille = 17,
 		.reason = REASON_DELAY,
+		.barred = { { 6 } },
 	};
 	char buf[128];
 
@@ -265,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test_setup(test_event, host),
+		cmocka_unit_test_setup(test_bar, host),
 		cmocka_unit_test_setup(test_name_stays, host),
 		cmocka_unit_test_setup(test_about, host),
 		cmocka_unit_test(test_columns),
