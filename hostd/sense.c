@@ -99,6 +99,7 @@ static void pend(struct sense *z, uint16_t vcpu)
 {
 	z->pending[vcpu / 64] |= 1ull << (vcpu % 64);
 	z->pending_top[vcpu / 4096] |= 1ull << (vcpu / 64 % 64);
+	z->any_pending = true;
 }
 
 /* next_word() - The first word at or after @word in which something is
@@ -124,16 +125,12 @@ static unsigned collect(struct sense *z, const struct snapshot *s,
 			uint16_t *vcpu)
 {
 	unsigned cnt = 0, word = z->word;
-	uint64_t bits, any = 0;
+	uint64_t bits;
 
-	for (unsigned i = 0; i < DIRTY_TOPS(VCPU_MAX); i++) {
-		bits = dirty_take(&z->page->top[i]);
-		if (bits)
-			z->pending_top[i] |= bits;
-		any |= z->pending_top[i];
-	}
-	if (!any)
+	if (!z->any_pending && !dirty_any(z->page->top, DIRTY_TOPS(VCPU_MAX)))
 		return 0;
+	for (unsigned i = 0; i < DIRTY_TOPS(VCPU_MAX); i++)
+		z->pending_top[i] |= dirty_take(&z->page->top[i]);
 	while (cnt < VCPUS_MAX && (word = next_word(z, word)) < WORDS) {
 		z->pending_top[word / 64] &= ~(1ull << (word % 64));
 		bits = z->pending[word] | dirty_take(&z->page->word[word].bits);
@@ -145,8 +142,9 @@ static unsigned collect(struct sense *z, const struct snapshot *s,
 			__builtin_prefetch(&s->vcpu[vcpu[cnt]], 1);
 			cnt++;
 		}
-		z->word = (word + 1) % WORDS;
+		z->word = word = (word + 1) % WORDS;
 	}
+	z->any_pending = next_word(z, word) < WORDS;
 	return cnt;
 }
 
@@ -157,7 +155,7 @@ static void look_at_vcpus(struct sense *z, struct snapshot *s)
 
 	for (unsigned i = 0; i < cnt; i++)
 		read_vcpu(z, s, vcpu[i]);
-	stat_hostd.looks_put_off += cnt >= VCPUS_MAX;
+	stat_hostd.looks_put_off += z->any_pending;
 }
 
 /* --- ports --------------------------------------------------------------- */

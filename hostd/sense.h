@@ -34,6 +34,7 @@ struct sense {
 	/* vcpus to look at, beside those the sensor marks: as in hl/dirty.h */
 	uint64_t pending_top[DIRTY_TOPS(VCPU_MAX)];
 	uint64_t pending[DIRTY_WORDS(VCPU_MAX)];
+	bool any_pending;
 	unsigned word;	      /* where the next look at the sensor begins */
 	struct vmset waiting; /* a frame untaken or a vcpu ready */
 	uint16_t wait_at;     /* where the next turn through them begins */

@@ -24,7 +24,7 @@ void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p)
 	k->alone = s->alone;
 	k->moved = (struct cpumask){ 0 };
 	pick_because(k, 0, 0);
-	if (cpumask_subset(&s->gone, &s->managed))
+	if (cpumask_empty(&s->gone))
 		return;
 	cpumask_for_each (cpu, &s->gone)
 		if (!cpumask_has(&s->managed, cpu))
@@ -35,6 +35,8 @@ void pick_end(struct pick *k)
 {
 	struct cpumask gone = k->gone;
 
+	if (cpumask_empty(&gone))
+		return;
 	cpumask_for_each (cpu, &gone)
 		pick_drop(k, (uint16_t)cpu, REASON_GONE);
 }

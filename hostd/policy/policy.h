@@ -69,26 +69,27 @@ enum slo_signal {
 
 struct vm_view {
 	bool present;
-	bool has_port; /* has a vhost-user port: delay means something */
-	uint8_t class; /* enum vm_class */
+	bool has_port;	    /* has a vhost-user port: delay means something */
+	uint8_t class;	    /* enum vm_class */
+	uint8_t slo_signal; /* enum slo_signal */
+	bool hinted;	    /* an agent is heard; else what it says is 0 */
 	uint16_t cpus_min, cpus_max;   /* guaranteed; never more than */
-	uint16_t weight;	       /* among best-effort VMs, 1..10000 */
 	uint16_t first_vcpu, vcpu_cnt; /* its slots in snapshot.vcpu[] */
 	uint16_t plugged;	       /* vcpus there are; derived */
 	uint16_t owned;		       /* cpus its vcpus own now; derived */
-	uint16_t due;	 /* cpus it may insist on, see snapshot.h; derived */
-	uint16_t held;	 /* frames held for its full ring */
-	uint64_t slo_ns; /* target of slo_signal; 0: none */
-	uint16_t slo_permyriad; /* of 10,000 so many must meet it */
-	uint8_t slo_signal;	/* enum slo_signal */
-	uint16_t node;	   /* where its memory is, or NODE_NONE: not known */
+	uint16_t due;	   /* cpus it may insist on, see snapshot.h; derived */
+	uint16_t held;	   /* frames held for its full ring */
 	uint64_t delay_ns; /* age of the oldest untaken frame; 0: none */
 	uint64_t ready_ns; /* longest open ready wait among its vcpus */
+	uint64_t slo_ns;   /* target of slo_signal; 0: none */
 	/* Of slo_signal, since the VM came: all, and those over slo_ns. */
 	uint64_t done, late;
-	uint64_t mem_bytes_s; /* its memory traffic; 0 where not metered */
+	/* From here on, what few decisions read. */
+	uint64_t mem_bytes_s;	/* its memory traffic; 0 where not metered */
+	uint16_t slo_permyriad; /* of 10,000 so many must meet it */
+	uint16_t weight;	/* among best-effort VMs, 1..10000 */
+	uint16_t node; /* where its memory is, or NODE_NONE: not known */
 	/* What the guest's agent says: a hint, made up perhaps. */
-	bool hinted;	       /* an agent is heard; else the rest is 0 */
 	uint16_t hint_wanted;  /* vcpus it could use; <= vcpu_cnt */
 	uint64_t hint_wait_ns; /* its oldest waiting worker; <= 1 s */
 };

@@ -202,15 +202,15 @@ void snapshot_list(struct snapshot *s)
 {
 	unsigned cnt = 0;
 
-	for (unsigned i = 0; i < VMSET_TOPS; i++) {
+	for (uint64_t tops = s->marked.all; tops; tops &= tops - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(tops);
 		uint64_t words = s->marked.top[i];
 
-		if (!words)
-			continue;
 		s->marked.top[i] = 0;
 		for (; words; words &= words - 1)
 			cnt = list_word(
 			    s, i * 64 + (unsigned)__builtin_ctzll(words), cnt);
 	}
+	s->marked.all = 0;
 	s->changed_cnt = (uint16_t)cnt;
 }

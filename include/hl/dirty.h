@@ -40,6 +40,16 @@ dirty_mark(struct dirty_word *word, unsigned long long *top, unsigned int i)
 		__sync_fetch_and_or(top, bit);
 }
 
+/* dirty_any() - Reader: is any of @cnt tops not 0? */
+static inline int dirty_any(const unsigned long long *top, unsigned int cnt)
+{
+	unsigned long long any = 0;
+
+	for (unsigned int i = 0; i < cnt; i++)
+		any |= *(const volatile unsigned long long *)&top[i];
+	return any != 0;
+}
+
 /* dirty_take() - Reader: the bits of a word or a top, which are 0 then. */
 static inline unsigned long long dirty_take(unsigned long long *bits)
 {
