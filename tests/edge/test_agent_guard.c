@@ -45,6 +45,8 @@ static void nap_us(long us)
 	nanosleep(&ts, NULL);
 }
 
+static struct match match;
+
 /* --- the process with workers ------------------------------------------- */
 
 static void *moth(void *arg)
@@ -82,7 +84,7 @@ static pid_t start_workers(void)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "guard-workers");
+	prctl(PR_SET_NAME, match.rule[0].text);
 	for (unsigned i = 0; i < THREADS; i++)
 		start(cloner);
 	for (;;)
@@ -131,7 +133,6 @@ static void count(pid_t pid, const struct cpumask *mask, unsigned *all,
 
 static struct crew crew;
 static struct scan scan;
-static struct match match;
 
 static volatile sig_atomic_t asked;
 
@@ -338,7 +339,8 @@ int main(void)
 		cmocka_unit_test(test_lock),
 	};
 
-	snprintf(match.rule[0].text, MATCH_TEXT, "guard-workers");
+	/* not those of another run of this test */
+	snprintf(match.rule[0].text, MATCH_TEXT, "guard-%d", getpid());
 	match.rule[0].kind = MATCH_COMMAND;
 	match.count = 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
