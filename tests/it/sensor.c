@@ -368,6 +368,49 @@ static void test_nap(void)
 	worker_stop(&spin);
 }
 
+/* take_mark() - Was slot @vcpu marked since the last call? */
+static bool take_mark(uint16_t vcpu)
+{
+	const struct sensor_page *p = sense_bpf_page(sensor);
+
+	return dirty_take(&p->top[vcpu / 4096]) >> (vcpu / 64 % 64) & 1 &&
+	       dirty_take(&p->word[vcpu / 64].bits) >> (vcpu % 64) & 1;
+}
+
+/* Who reads a slot only when it is marked misses no event of it. */
+static void test_marks(void)
+{
+	unsigned long long seen_runs = 0, marks = 0;
+	uint64_t end_ns = clock_now_ns() + NSEC_PER_SEC;
+	struct sensor_slot s = { 0 };
+	struct worker w;
+	int bad = 0;
+
+	worker_start(&w, WORK_NAP);
+	check(!sense_bpf_watch(sensor, 4100, w.tid), "marks are watched");
+	while (clock_now_ns() < end_ns) {
+		if (!take_mark(4100))
+			continue;
+		marks++;
+		if (seen(sensor, 4100, &s))
+			seen_runs = s.runs;
+	}
+	check(marks > 100, "%llu marks in a second", marks);
+	for (int i = 0; i < 200; i++) {
+		nap_ns(NSEC_PER_MSEC / 4 * (uint64_t)(i % 8));
+		s = slot_of(4100);
+		if (s.runs != seen_runs)
+			nap_ns(NSEC_PER_MSEC / 10); /* written, then marked */
+		if (take_mark(4100))
+			seen_runs = slot_of(4100).runs;
+		else
+			bad += s.runs != seen_runs;
+	}
+	check(!bad, "and no event without one (%d)", bad);
+	worker_stop(&w);
+	sense_bpf_unwatch(sensor, 4100);
+}
+
 /* Watches begin and end while the threads sleep, wake, end: nothing leaks,
  * no slot stays taken, no former thread shows up in a later watch. */
 static void test_cycles(void)
@@ -418,6 +461,7 @@ int main(void)
 	test_states();
 	test_contest();
 	test_nap();
+	test_marks();
 	test_cycles();
 	sense_bpf_close(sensor);
 	printf("%s\n", failures ? "FAILED" : "passed");
