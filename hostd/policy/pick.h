@@ -153,9 +153,9 @@ uint16_t pick_loser(const struct pick *k, uint16_t vm);
  * Above its own minimum a VM loses, in this order: a best-effort VM any; one
  * whose owner halted as long ago, the longest first; one whose owner runs and
  * should be through later than @vcpu, the latest first. Nobody loses the last
- * who owns, by weight, less above his minimum than the asker. Where either has
- * no SLO there is no deadline: then the cpu must come from who owns at least
- * two more.
+ * who owns, by weight, less above his minimum than the asker. Who has no SLO
+ * may always wait; where the asker has none, the cpu must come from who owns at
+ * least two more.
  *
  * Should be through: an SLO after it began to want a cpu; after it began to
  * run, or half an SLO ago if that is later: it has gone through several since

@@ -156,8 +156,15 @@ static const struct {
 	  "lc min=0 slo=1000 run:400@0*",
 	  "" },
 	{ "half its SLO is the most a run says of the past",
-	  "cpus=1 move=2 lc min=0 slo=1000 ready:501 "
+	  "cpus=1 move=2 lc min=0 slo=1000 ready:626 "
 	  "lc min=0 slo=1000 run:9000@0*",
+	  "0>0:preempted" },
+	{ "deadlines nearer than an eighth of the SLO are the same",
+	  "cpus=1 move=2 lc min=0 slo=1000 ready:625 "
+	  "lc min=0 slo=1000 run:9000@0*",
+	  "" },
+	{ "who has no SLO may always wait",
+	  "cpus=1 move=2 lc min=0 slo=1000 ready:50 lc min=0 run:50@0*",
 	  "0>0:preempted" },
 	{ "but not from who has less than the asker",
 	  "cpus=2 move=2 lc min=0 slo=1000 run@0* ready:900 ready:900 "
