@@ -114,9 +114,9 @@
 #define AGAIN_NS (50 * US)
 
 /* Of one decision: VMs looked into, searches for a cpu, timers. */
-#define ASKS_MAX     32
-#define SEARCHES_MAX 8
-#define TIMERS_MAX   32
+#define ASKS_MAX     64
+#define SEARCHES_MAX 64
+#define TIMERS_MAX   64
 
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
