@@ -144,7 +144,7 @@ static unsigned collect(struct sense *z, const struct snapshot *s,
 		}
 		z->word = word = (word + 1) % WORDS;
 	}
-	z->any_pending = next_word(z, word) < WORDS;
+	z->any_pending = next_word(z, z->word) < WORDS;
 	return cnt;
 }
 
