@@ -67,8 +67,10 @@ static uint64_t later(const struct pick *k, uint16_t owner, uint16_t vcpu)
 		return has >= wants + 2 ? (uint64_t)has : 0;
 	if (has * weight(s, to) < wants * weight(s, from))
 		return 0;
-	if (!s->vm[from].slo_ns)
-		return UINT64_MAX;
+	if (!s->vm[from].slo_ns) /* equal parts: he would have it back */
+		return has * weight(s, to) > wants * weight(s, from)
+			   ? UINT64_MAX
+			   : 0;
 	owner_ns = deadline_ns(s, owner);
 	vcpu_ns = deadline_ns(s, vcpu) + s->vm[to].slo_ns / MARGIN_SHARE;
 	return owner_ns > vcpu_ns ? owner_ns - vcpu_ns : 0;

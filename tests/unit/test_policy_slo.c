@@ -166,6 +166,10 @@ static const struct {
 	{ "who has no SLO may always wait",
 	  "cpus=1 move=2 lc min=0 slo=1000 ready:50 lc min=0 run:50@0*",
 	  "0>0:preempted" },
+	{ "unless he has no more than the asker: he would take it back",
+	  "cpus=2 move=2 lc min=0 slo=1000 run@0* ready:500 "
+	  "lc min=0 run@1*",
+	  "" },
 	{ "but not from who has less than the asker",
 	  "cpus=2 move=2 lc min=0 slo=1000 run@0* ready:900 ready:900 "
 	  "lc min=1 slo=9000 run@1*",
