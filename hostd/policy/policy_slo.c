@@ -113,7 +113,9 @@
  * was going to take a free cpu. */
 #define AGAIN_NS (50 * US)
 
-/* Of one decision: VMs looked into, searches for a cpu, timers. */
+/* Of one decision: VMs looked into, searches for a cpu, searches through all
+ * cpus for one of another VM (1 us each at 128 cpus), timers. */
+#define TAKES_MAX    4
 #define ASKS_MAX     64
 #define SEARCHES_MAX 64
 #define TIMERS_MAX   64
@@ -175,7 +177,7 @@ static bool starved(const struct pick *k, uint16_t vm)
 {
 	uint16_t vcpu;
 
-	if (!k->s->move_ns || pick_owned(k, vm))
+	if (!k->s->move_ns || k->s->vm[vm].owned || pick_owned(k, vm))
 		return false;
 	vcpu = pick_vcpu(k, vm, CPU_NONE, PICK_RUNNABLE);
 	return vcpu != VCPU_NONE && k->s->vcpu[vcpu].run != VCPU_RUN_UNKNOWN;
@@ -347,6 +349,8 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
 	if (s->move_ns)
 		settle_ns = lesser(settle_ns, SETTLE_MOVES * s->move_ns);
 	st->short_ns = s->now_ns;
+	if (st->takes++ >= TAKES_MAX)
+		return CPU_NONE;
 	cpu = pick_take(k, asker, vcpu, settle_ns);
 	if (cpu != CPU_NONE)
 		return cpu;
@@ -514,7 +518,7 @@ void slo_pass(struct slo_state *st, struct pick *k)
 	k->quiet = st->cores.quiet;
 	pick_guarantee(k);
 	pick_trim(k);
-	st->ask_cnt = 0;
+	st->ask_cnt = st->takes = 0;
 	for (unsigned i = 0; i < s->changed_cnt; i++) {
 		if (i + AHEAD < s->changed_cnt) {
 			const struct slo_vm *m = &st->vm[s->changed[i + AHEAD]];

@@ -41,6 +41,7 @@ struct slo_ask {
 struct slo_state {
 	uint16_t turn; /* where the next round of asking starts */
 	uint16_t ask_cnt;
+	uint16_t takes; /* searches for somebody's cpu in this decision */
 	struct slo_ask ask[VM_MAX];
 	uint64_t short_ns; /* when a VM last asked and no cpu was free */
 	struct cores_state cores;

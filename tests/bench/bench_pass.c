@@ -121,7 +121,6 @@ static void host(unsigned vm_cnt)
 	vms = vm_cnt;
 	step = next_vm = waits = 0;
 	snap.now_ns = NSEC_PER_SEC;
-	snap.move_ns = 2 * NSEC_PER_USEC; /* as with ksched */
 	snap.vm_cnt = (uint16_t)vms;
 	snap.vcpu_cnt = (uint16_t)(vms * VCPUS);
 	snap.cpu_cnt = CPUS;
