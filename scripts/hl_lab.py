@@ -289,18 +289,17 @@ class Lab:
     def events(self, since=0):
         """hostd's decisions from number `since` on, as far as it keeps them.
 
-        Return: list of dicts with at_ns of this machine's clock, and the
-        number of the next one to come. hostd answers in pages, newest first.
+        Return: list of dicts (at_ns: the monotonic clock), and the number of
+        the next one to come. hostd answers in pages, newest first.
         """
         events, before, following = [], [], None
         while True:
             page = self.hostctl("log", 1024, *before)
-            now_ns = time.monotonic_ns()
             following = page["next"] if following is None else following
-            rows = [{"number": page["first"] + i, "at_ns": now_ns - age,
+            rows = [{"number": page["first"] + i,
                      **{key: page[key][i] for key in
-                        ("cpu", "vm", "vcpu", "from", "reason")}}
-                    for i, age in enumerate(page["age_ns"])]
+                        ("at_ns", "cpu", "vm", "vcpu", "from", "reason")}}
+                    for i in range(page["count"])]
             events = [row for row in rows if row["number"] >= since] + events
             if not rows or page["first"] <= since:
                 return events, following
