@@ -505,9 +505,9 @@ static void stop(void)
 {
 	notify("STOPPING=1");
 	log_info("stopping: VMs get back what they had");
-	record_stop();
 	vms_close(hd.vms);
 	loop_stop(hd.loop);
+	record_stop(); /* its disk may be slow: VMs first */
 	if (hd.agents)
 		agents_close(hd.agents);
 	meters_close(hd.meters);

@@ -204,7 +204,8 @@ static void read_hint(struct sense *z, struct snapshot *s, uint16_t vm)
 	const struct board_hint h = board_hint(z->board, vm);
 
 	v->hinted = h.valid;
-	v->hint_wanted = h.wanted;
+	/* the board may be of before a vcpu was unplugged */
+	v->hint_wanted = h.wanted < v->vcpu_cnt ? h.wanted : v->vcpu_cnt;
 	v->hint_wait_ns = h.wait_us * NSEC_PER_USEC;
 	for (unsigned i = v->first_vcpu; i < snapshot_vcpus_end(s, vm); i++)
 		s->vcpu[i].hint_runnable =
@@ -247,6 +248,8 @@ static void grow_older(struct sense *z, struct snapshot *s)
 {
 	unsigned vm = vmset_next(&z->waiting, z->wait_at), cnt = 0;
 
+	if (vm == VM_NONE && z->wait_at)
+		vm = vmset_next(&z->waiting, 0);
 	for (; vm != VM_NONE && cnt < WAITS_MAX; cnt++) {
 		struct vm_view *v = &s->vm[vm];
 		struct sense_ready *r = &z->ready[vm];

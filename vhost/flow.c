@@ -193,7 +193,8 @@ uint64_t flow_id(const struct flow_table *t, const struct flow *f,
 
 	if (f->is_v6)
 		id = fold(a->ip[1] ^ id, b->ip[1] ^ t->seed[1]);
-	return fold(rest ^ id, GOLDEN);
+	/* no addresses one may choose make up for another port */
+	return fold(rest ^ id, GOLDEN ^ (uint64_t)f->peer << 1);
 }
 
 static struct flow_set *set_of(const struct flow_table *t, uint64_t id)

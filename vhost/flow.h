@@ -21,6 +21,9 @@ struct flow_end {
 struct flow {
 	struct flow_end src, dst;
 	uint32_t vlan; /* both tags' ids; 0: no tag */
+	uint16_t
+	    peer;      /* the other end's port in the switch: nobody but who is
+			  behind it opens a flow, or blocks one; 0 when parsed */
 	uint8_t proto; /* FLOW_TCP or FLOW_UDP */
 	bool is_v6;
 	uint32_t payload_bytes;

@@ -199,8 +199,10 @@ static __attribute__((noinline)) void measure(struct slot *from,
 	if (!flow_parse(&flow, frame_head(f), frame_head_bytes(f),
 			frame_bytes(f)))
 		return;
+	flow.peer = to->port->id;
 	if (from->response.score)
 		response_answered(&from->response, &flow, now_ns);
+	flow.peer = from->port->id;
 	if (to->response.score && !response_asked(&to->response, &flow, now_ns))
 		to->port->count.requests_lost++;
 }

@@ -11,6 +11,7 @@
  * that a cpu given in it has had no time to show, nor without end. */
 #define ALLOWED_MIN   4
 #define PERIOD_NS     (100 * MS)
+#define AGE_MIN_NS    (10 * MS) /* nor in less, however many were late */
 #define PERIOD_MAX_NS (2000 * MS)
 
 /* Below this burn a gear up is worth trying, after so many periods. */
@@ -52,7 +53,14 @@ static void period(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 
 void budget_start(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 {
-	*b = (struct budget){ .gear = BUDGET_START };
+	*b = (struct budget){ .gear = BUDGET_START,
+			      .permyriad = v->slo_permyriad,
+			      .slo_ns = v->slo_ns };
+	period(b, v, now_ns);
+}
+
+void budget_pause(struct budget *b, const struct vm_view *v, uint64_t now_ns)
+{
 	period(b, v, now_ns);
 }
 
@@ -79,10 +87,10 @@ static uint16_t burn_of(const struct vm_view *v, uint64_t done, uint64_t late)
 static bool shift_down(struct budget *b, uint64_t now_ns)
 {
 	b->good = 0;
-	b->retry_ns = now_ns + (RETRY_NS << b->falls);
-	b->falls += b->falls < FALLS_MAX;
 	if (!b->gear)
 		return false;
+	b->retry_ns = now_ns + (RETRY_NS << b->falls);
+	b->falls += b->falls < FALLS_MAX;
 	b->gear--;
 	return true;
 }
@@ -107,12 +115,14 @@ bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	uint64_t age_ns = now_ns - b->begin_ns;
 	bool full = allowed(v, done) >= ALLOWED_MIN * 1000;
 
+	if (v->slo_ns != b->slo_ns || v->slo_permyriad != b->permyriad)
+		budget_start(b, v, now_ns);
 	if (!v->slo_ns || v->done < b->done || v->late < b->late) {
 		period(b, v, now_ns); /* counted anew, or nothing to count */
 		return false;
 	}
 	/* over a whole period's allowance already, whatever is still to come */
-	if (late > ALLOWED_MIN && !full) {
+	if (late > ALLOWED_MIN && !full && age_ns >= AGE_MIN_NS) {
 		b->burn = burn_of(v, done, late);
 		period(b, v, now_ns);
 		return shift_down(b, now_ns);

@@ -42,10 +42,15 @@ struct budget {
 	uint16_t burn; /* of the last whole period, thousandths */
 	uint64_t begin_ns, done, late; /* when this period began */
 	uint64_t retry_ns;	       /* no shift up before this */
+	uint16_t permyriad;	       /* of which SLO all this is */
+	uint64_t slo_ns;
 };
 
 /* budget_start() - A VM is new, or its SLO is another one. */
 void budget_start(struct budget *b, const struct vm_view *v, uint64_t now_ns);
+
+/* budget_pause() - What is late now does not count: begin a period. */
+void budget_pause(struct budget *b, const struct vm_view *v, uint64_t now_ns);
 
 /*
  * budget_turn() - Look at the counts; call whenever the VM is looked at

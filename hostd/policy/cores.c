@@ -25,7 +25,11 @@ void cores_pass(struct cores_state *st, const struct snapshot *s,
 {
 	struct cpumask off = { 0 }, quiet = { 0 };
 
-	if (st->turned_ns && s->now_ns - st->turned_ns < CORES_TURN_NS)
+	uint64_t turn_ns = CORES_TURN_MOVES * s->move_ns;
+
+	if (turn_ns < CORES_TURN_NS)
+		turn_ns = CORES_TURN_NS;
+	if (st->turned_ns && s->now_ns - st->turned_ns < turn_ns)
 		return;
 	st->turned_ns = s->now_ns;
 	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {

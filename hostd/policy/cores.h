@@ -16,8 +16,9 @@
 
 #include "policy.h"
 
-#define CORES_TURN_NS 10000000ull
-#define CORES_HOLD_NS 20000000ull
+#define CORES_TURN_NS	 10000000ull
+#define CORES_TURN_MOVES 100 /* nor sooner than so many moves take */
+#define CORES_HOLD_NS	 20000000ull
 
 struct cores_state {
 	uint64_t turned_ns;

@@ -147,6 +147,12 @@ static uint64_t threshold_ns(const struct snapshot *s, uint16_t vm)
 			      QUICK_MIN_NS));
 }
 
+/* is_short() - Did somebody ask in vain for a free cpu lately? */
+static bool is_short(const struct slo_state *st, const struct snapshot *s)
+{
+	return st->short_ns && s->now_ns - st->short_ns < SHORT_NS;
+}
+
 /*
  * linger_ns() - How long @m keeps a cpu whose owner has halted
  *
@@ -158,7 +164,7 @@ static uint64_t linger_ns(const struct slo_state *st, const struct snapshot *s,
 {
 	const struct gear *gear = budget_gear(&m->budget);
 
-	if (st->short_ns && s->now_ns - st->short_ns < SHORT_NS)
+	if (is_short(st, s))
 		gear = budget_thriftiest();
 	return gear->linger_moves * s->move_ns;
 }
@@ -232,6 +238,9 @@ static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
 	    m->halted_ns, m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER);
 	uint64_t hint_ns;
 
+	if (starved(k, vm)) /* one that runs on the floor is not listed */
+		at_ns = lesser(at_ns,
+			       greater(k->s->now_ns + AGAIN_NS, m->grace_ns));
 	if (!v->hinted)
 		return at_ns;
 	hint_ns = hint_asks_ns(k, vm, &m->trust, threshold_ns(k->s, vm));
@@ -323,18 +332,32 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 		*m = (struct slo_vm){ .live = true, .hold_ns = HOLD_MIN_NS };
 		budget_start(&m->budget, v, k->s->now_ns);
 	}
-	if (v->done != m->budget.done || v->late != m->budget.late)
+	if (is_short(st, k->s)) /* then no gear makes anybody late */
+		budget_pause(&m->budget, v, k->s->now_ns);
+	else if (v->done != m->budget.done || v->late != m->budget.late)
 		budget_turn(&m->budget, v, k->s->now_ns);
 	m->halted_ns = give_halted(k, st, vm);
 	if ((v->delay_ns || v->ready_ns || v->held || v->hinted ||
 	     starved(k, vm)) &&
 	    k->s->now_ns >= m->grace_ns)
 		listen(k, st, vm);
-	if (window_matters(k, m, vm))
+	if (window_matters(k, m, vm)) {
 		window_look(k, m, vm);
-	else
+	} else {
 		m->judged = false;
+		m->spare = 0;
+	}
 	wait_for_next(k, st, vm);
+}
+
+/* dropped() - Does this plan give a cpu to nobody? It is free in the next. */
+static bool dropped(const struct pick *k)
+{
+	for (unsigned i = 0; i < k->plan->count; i++)
+		if (k->plan->grant[i].vcpu == VCPU_NONE &&
+		    k->plan->grant[i].reason == REASON_GIVE_BACK)
+			return true;
+	return false;
 }
 
 /* take() - A cpu of another VM: one it could spare by its last window, or one
@@ -349,8 +372,11 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
 	if (s->move_ns)
 		settle_ns = lesser(settle_ns, SETTLE_MOVES * s->move_ns);
 	st->short_ns = s->now_ns;
-	if (st->takes++ >= TAKES_MAX)
+	/* half of them for those who own something: who owns nothing comes
+	 * first and may ask in vain for ever */
+	if (st->takes >= (pick_owned(k, asker) ? TAKES_MAX : TAKES_MAX / 2))
 		return CPU_NONE;
+	st->takes++;
 	cpu = pick_take(k, asker, vcpu, settle_ns);
 	if (cpu != CPU_NONE)
 		return cpu;
@@ -358,7 +384,8 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
 	{
 		uint16_t vm = (uint16_t)i;
 
-		if (vm == asker || !st->vm[vm].spare)
+		if (vm == asker || !st->vm[vm].spare ||
+		    pick_owned(k, vm) <= s->vm[vm].cpus_min)
 			continue;
 		cpu = pick_loser(k, vm);
 		if (cpu == CPU_NONE ||
@@ -433,6 +460,7 @@ static bool help_inside(struct pick *k, struct slo_state *st,
 	pick_give(k, cpu, vcpu, ask.why);
 	use = pick_use(k->s, ask.vm);
 	m->granted_ns = k->s->now_ns;
+	m->spare = 0;
 	window_open(m, k->s->now_ns, &use);
 	hint_tried(&m->trust, k->s->now_ns, use.ran_ns);
 	wait_for_next(k, st, ask.vm);
@@ -473,6 +501,8 @@ static bool help(struct pick *k, struct slo_state *st, struct slo_ask ask)
 		return false;
 	cpu = pick_cpu(k, ask.vm, PICK_RUNNABLE);
 	if (cpu == CPU_NONE) {
+		if (dropped(k))
+			return false;
 		cpu = take(k, st, ask.vm, vcpu);
 		if (cpu == CPU_NONE)
 			return true;

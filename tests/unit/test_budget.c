@@ -31,8 +31,9 @@ static const struct {
 	{ "twice as much: down, each period", 1000, 9900, "4*100:20", "1000" },
 	{ "looks come often: nothing before 100 ms", 1000, 9900, "9*10:0",
 	  "222222222" },
-	{ "few frames, five late: at once", 20, 9900, "1:2 1:2 1:2 1:0",
-	  "2211" },
+	{ "few frames, six late: at once", 20, 9900, "5:3 6:3 1:0 1:0",
+	  "2111" },
+	{ "but not in less than 10 ms", 20, 9900, "1:9 1:0 1:0", "222" },
 	{ "few frames, none late: two seconds a period", 6, 9900, "62*100:0",
 	  "22222222222222222222222222222222222222222222222222222222222222" },
 	{ "so few that none may be late: chance", 1, 9900, "70*100:0",
@@ -106,6 +107,31 @@ static void test_counts_that_start_anew(void **state)
 	assert_int_equal(b.gear, 1);
 }
 
+/* In the most generous gear lateness is no news: no pause grows by it. */
+static void test_bottom(void **state)
+{
+	struct vm_view v = { .slo_ns = 1000, .slo_permyriad = 9900 };
+	struct budget b;
+	uint64_t retry_ns = 0;
+
+	(void)state;
+	budget_start(&b, &v, 0);
+	for (unsigned i = 1; i <= 9; i++) {
+		v.done += 1000;
+		v.late += 500;
+		budget_turn(&b, &v, i * 100 * MS);
+		if (i == 2)
+			retry_ns = b.retry_ns;
+	}
+	assert_int_equal(b.gear, 0);
+	assert_int_equal(b.falls, 2);
+	assert_true(b.retry_ns == retry_ns);
+	/* another target: all begins anew */
+	v.slo_ns = 2000;
+	budget_turn(&b, &v, 1000 * MS);
+	assert_int_equal(b.gear, BUDGET_START);
+}
+
 /* The thriftier, the sooner a cpu goes back. */
 static void test_gears_are_ordered(void **state)
 {
@@ -124,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gears),
 		cmocka_unit_test(test_counts_that_start_anew),
+		cmocka_unit_test(test_bottom),
 		cmocka_unit_test(test_gears_are_ordered),
 	};
 

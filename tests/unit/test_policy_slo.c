@@ -182,6 +182,10 @@ static const struct {
 	  "cpus=1 fresh=0 move=11 lc min=0 slo=1000 ready:400 "
 	  "lc min=0 slo=9000 run@0*",
 	  "" },
+	{ "one goes back in this decision: it is free in the next",
+	  "cpus=1 move=50 lc min=0 slo=1000 halt:100@0* "
+	  "lc min=0 slo=1000 ready:400",
+	  "0>-:give-back" },
 	/* whole cores */
 	{ "harvesters leave the other thread of an owner's core",
 	  "cpus=4 smt lc run@2* be run", "bar*:3:sibling" },
