@@ -54,6 +54,9 @@ struct meter {
 	unsigned group_cnt;
 	char group[GROUPS_MAX][256];
 	uint64_t list_ns; /* of group[], next */
+	uint64_t names;	  /* of group[], as one number; 0: never listed */
+	bool regrouped; /* what all groups moved cannot be compared with before
+			 */
 };
 
 /* --- files --------------------------------------------------------------- */
@@ -196,6 +199,22 @@ static void list_groups(struct meter *m)
 	closedir(d);
 }
 
+/* relist() - List the groups again; are they others than before? Then their
+ * sum is another one, whatever was moved meanwhile. */
+static void relist(struct meter *m)
+{
+	uint64_t names = 1;
+
+	list_groups(m);
+	/* FNV-1a, 64 bits, over the names, each with its end */
+	for (unsigned i = 0; i < m->group_cnt; i++)
+		for (size_t c = 0; c <= strlen(m->group[i]); c++)
+			names = (names ^ (uint8_t)m->group[i][c]) *
+				0x100000001b3ull;
+	m->regrouped |= m->names && names != m->names;
+	m->names = names;
+}
+
 static void group_path(char *buf, unsigned vm, const char *file)
 {
 	snprintf(buf, PATH_BYTES, "mon_groups/" GROUP "%u%s", vm, file);
@@ -253,8 +272,10 @@ static int resctrl_watch(struct meter *m, const struct act_vm *vm)
 	int fd, err = 0;
 
 	group_path(path, vm->vm, "");
-	if (m->watched[vm->vm])
+	if (m->watched[vm->vm]) { /* what it counted leaves the sum */
 		unlinkat(m->dir, path, AT_REMOVEDIR);
+		m->regrouped = true;
+	}
 	m->watched[vm->vm] = false;
 	if (!vm->vcpu_cnt)
 		return 0;
@@ -301,14 +322,17 @@ static void read_nodes(struct meter *m, uint64_t now_ns, struct meter_sample *s)
 	struct meter_count all = { .there = true };
 
 	if (now_ns >= m->list_ns) {
-		list_groups(m);
+		relist(m);
 		m->list_ns = now_ns + LIST_NS;
 	}
 	add_group(m, ".", &all, s);
 	for (unsigned i = 0; i < m->group_cnt; i++)
 		add_group(m, m->group[i], &all, s);
-	if (!all.there) /* some of it is missing: better none */
+	if (!all.there) /* a group is gone: see at once which are left */
+		m->list_ns = 0;
+	if (!all.there || m->regrouped) /* better none than a false step */
 		memset(s->node, 0, sizeof(s->node));
+	m->regrouped = false;
 }
 
 static void resctrl_read(struct meter *m, uint64_t now_ns,

@@ -194,7 +194,7 @@ static const struct flow one = {
 /* What makes a conversation another one. */
 static void test_ids(void **state)
 {
-	struct flow other[12];
+	struct flow other[13];
 	uint64_t id = flow_id(&table, &one, false);
 
 	(void)state;
@@ -217,6 +217,7 @@ static void test_ids(void **state)
 	other[10].dst.ip[0] = one.src.ip[0];
 	other[11].src.port = one.dst.port;
 	other[11].dst.port = one.src.port;
+	other[12].peer = 1;
 	assert_true(flow_id(&table, &other[9], true) == id);
 	for (unsigned i = 0; i < ROWS(other); i++) {
 		if (flow_id(&table, &other[i], false) == id)
