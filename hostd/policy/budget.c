@@ -44,7 +44,7 @@ const struct gear *budget_thriftiest(void)
 	return &gears[BUDGET_GEARS - 1];
 }
 
-static void period(struct budget *b, const struct vm_view *v, uint64_t now_ns)
+void budget_pause(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 {
 	b->begin_ns = now_ns;
 	b->done = v->done;
@@ -56,12 +56,7 @@ void budget_start(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	*b = (struct budget){ .gear = BUDGET_START,
 			      .permyriad = v->slo_permyriad,
 			      .slo_ns = v->slo_ns };
-	period(b, v, now_ns);
-}
-
-void budget_pause(struct budget *b, const struct vm_view *v, uint64_t now_ns)
-{
-	period(b, v, now_ns);
+	budget_pause(b, v, now_ns);
 }
 
 /* allowed() - How many of @done may be late, in thousandths. */
@@ -118,19 +113,20 @@ bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	if (v->slo_ns != b->slo_ns || v->slo_permyriad != b->permyriad)
 		budget_start(b, v, now_ns);
 	if (!v->slo_ns || v->done < b->done || v->late < b->late) {
-		period(b, v, now_ns); /* counted anew, or nothing to count */
+		budget_pause(b, v,
+			     now_ns); /* counted anew, or nothing to count */
 		return false;
 	}
 	/* over a whole period's allowance already, whatever is still to come */
 	if (late > ALLOWED_MIN && !full && age_ns >= AGE_MIN_NS) {
 		b->burn = burn_of(v, done, late);
-		period(b, v, now_ns);
+		budget_pause(b, v, now_ns);
 		return shift_down(b, now_ns);
 	}
 	if (age_ns < PERIOD_NS || (!full && age_ns < PERIOD_MAX_NS))
 		return false;
 	b->burn = burn_of(v, done, late);
-	period(b, v, now_ns);
+	budget_pause(b, v, now_ns);
 	if (allowed(v, done) < 1000)
 		return false; /* not one may be late: chance would decide */
 	if (b->burn > BUDGET_BURN_ONE)

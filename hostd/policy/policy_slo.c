@@ -189,15 +189,16 @@ static bool starved(const struct pick *k, uint16_t vm)
 	return vcpu != VCPU_NONE && k->s->vcpu[vcpu].run != VCPU_RUN_UNKNOWN;
 }
 
-/* trouble() - Return: which signal of @vm is over the threshold, or NONE. */
+/* trouble() - Return: which signal of @vm is over the threshold, or NONE.
+ * @poor: it is starved */
 static enum reason trouble(const struct pick *k, uint16_t vm,
-			   const struct hint_trust *trust)
+			   const struct hint_trust *trust, bool poor)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	uint64_t limit = threshold_ns(k->s, vm);
 	bool port = heard(k, vm);
 
-	if (starved(k, vm))
+	if (poor)
 		return REASON_READY_WAIT;
 	if (port && v->delay_ns >= limit)
 		return REASON_DELAY;
@@ -231,14 +232,14 @@ static bool is_near(const struct pick *k, uint16_t vm, const struct slo_vm *m)
 /* next_ns() - When @vm must be looked at though nothing changes; HINT_NEVER:
  * it need not. */
 static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
-			uint16_t vm)
+			uint16_t vm, bool poor)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	uint64_t at_ns = lesser(
 	    m->halted_ns, m->judged ? m->window_ns + WINDOW_NS : HINT_NEVER);
 	uint64_t hint_ns;
 
-	if (starved(k, vm)) /* one that runs on the floor is not listed */
+	if (poor) /* one that runs on the floor is not listed */
 		at_ns = lesser(at_ns,
 			       greater(k->s->now_ns + AGAIN_NS, m->grace_ns));
 	if (!v->hinted)
@@ -253,9 +254,9 @@ static uint64_t next_ns(const struct pick *k, const struct slo_vm *m,
 
 /* wait_for_next() - Nothing more to do for @vm now: set its timer. */
 static void wait_for_next(const struct pick *k, struct slo_state *st,
-			  uint16_t vm)
+			  uint16_t vm, bool poor)
 {
-	uint64_t at_ns = next_ns(k, &st->vm[vm], vm);
+	uint64_t at_ns = next_ns(k, &st->vm[vm], vm, poor);
 
 	if (at_ns == HINT_NEVER)
 		wheel_stop(&st->wheel, vm);
@@ -264,7 +265,7 @@ static void wait_for_next(const struct pick *k, struct slo_state *st,
 }
 
 /* listen() - Signals of @vm; it is put on the list when in trouble. */
-static void listen(struct pick *k, struct slo_state *st, uint16_t vm)
+static void listen(struct pick *k, struct slo_state *st, uint16_t vm, bool poor)
 {
 	struct slo_vm *m = &st->vm[vm];
 	enum reason why;
@@ -273,7 +274,7 @@ static void listen(struct pick *k, struct slo_state *st, uint16_t vm)
 		m->loud = true;
 		m->spare = 0;
 	}
-	why = trouble(k, vm, &m->trust);
+	why = trouble(k, vm, &m->trust, poor);
 	if (why != REASON_NONE)
 		st->ask[st->ask_cnt++] =
 		    (struct slo_ask){ vm, why, !pick_owned(k, vm) };
@@ -322,6 +323,7 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	struct slo_vm *m = &st->vm[vm];
+	bool poor;
 
 	if (!pick_is_lc(k->s, vm)) {
 		m->live = false;
@@ -337,17 +339,17 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	else if (v->done != m->budget.done || v->late != m->budget.late)
 		budget_turn(&m->budget, v, k->s->now_ns);
 	m->halted_ns = give_halted(k, st, vm);
-	if ((v->delay_ns || v->ready_ns || v->held || v->hinted ||
-	     starved(k, vm)) &&
+	poor = starved(k, vm);
+	if ((v->delay_ns || v->ready_ns || v->held || v->hinted || poor) &&
 	    k->s->now_ns >= m->grace_ns)
-		listen(k, st, vm);
+		listen(k, st, vm, poor);
 	if (window_matters(k, m, vm)) {
 		window_look(k, m, vm);
 	} else {
 		m->judged = false;
 		m->spare = 0;
 	}
-	wait_for_next(k, st, vm);
+	wait_for_next(k, st, vm, poor);
 }
 
 /* dropped() - Does this plan give a cpu to nobody? It is free in the next. */
@@ -413,7 +415,7 @@ static void granted(const struct pick *k, struct slo_state *st, uint16_t vm)
 	m->spare = 0;
 	m->calm = 0;
 	window_open(m, s->now_ns, &use);
-	wait_for_next(k, st, vm);
+	wait_for_next(k, st, vm, false); /* it owns one now */
 }
 
 /*
@@ -463,7 +465,7 @@ static bool help_inside(struct pick *k, struct slo_state *st,
 	m->spare = 0;
 	window_open(m, k->s->now_ns, &use);
 	hint_tried(&m->trust, k->s->now_ns, use.ran_ns);
-	wait_for_next(k, st, ask.vm);
+	wait_for_next(k, st, ask.vm, false);
 	return true;
 }
 
