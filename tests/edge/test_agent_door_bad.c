@@ -288,6 +288,19 @@ static void test_open_fails(void **state)
 	rmdir(dir);
 }
 
+/* A client in whose turn @call fails: set up while the door stands still, which
+ * may still be looking for more after the last one. */
+static int unlucky_client(const char *call, int err)
+{
+	int fd;
+
+	pthread_mutex_lock(&lock);
+	fail_next(call, 0, err);
+	fd = raw_client();
+	pthread_mutex_unlock(&lock);
+	return fd;
+}
+
 /* What can fail when a worker joins. */
 static void test_join_fails(void **state)
 {
@@ -320,16 +333,14 @@ static void test_join_fails(void **state)
 	await(0, 0);
 	/* out of descriptors: turned away, not left at the door */
 	for (unsigned i = 0; i < 3; i++) {
-		fail_next(i == 2 ? "getsockopt" : "accept4", 0, EMFILE);
-		fd = raw_client();
+		fd = unlucky_client(i == 2 ? "getsockopt" : "accept4", EMFILE);
 		assert_int_equal(
 		    poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, LIMIT_MS), 1);
 		assert_true(fail_done());
 		close(fd);
 	}
 	assert_int_equal(counts().full, 2);
-	fail_next("epoll_ctl", 0, ENOSPC);
-	fd = raw_client();
+	fd = unlucky_client("epoll_ctl", ENOSPC);
 	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, LIMIT_MS),
 			 1);
 	close(fd);
