@@ -10,7 +10,8 @@
  * ways in it are all that is ever looked at. When all four wait, the one that
  * does so longest makes room: most likely nobody will answer it. A slot keeps
  * 32 bits of the id; with those the set stands for, a stranger is taken for a
- * waiting flow once in 2^41 looks.
+ * waiting flow once in 2^41 looks, through another port than the uplink once in
+ * 2^37.
  */
 #include "vhost/flow.h"
 
@@ -182,6 +183,17 @@ static uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
+/* set_no() - Of all sets, one among those for flows like @f. */
+static uint64_t set_no(const struct flow *f, uint64_t id)
+{
+	unsigned parts = (FLOW_SETS - FLOW_FAR_SETS) / FLOW_PEER_SETS;
+
+	if (f->uplink)
+		return id % FLOW_FAR_SETS;
+	return FLOW_FAR_SETS + f->peer % parts * FLOW_PEER_SETS +
+	       id % FLOW_PEER_SETS;
+}
+
 uint64_t flow_id(const struct flow_table *t, const struct flow *f,
 		 bool from_dst)
 {
@@ -194,7 +206,8 @@ uint64_t flow_id(const struct flow_table *t, const struct flow *f,
 	if (f->is_v6)
 		id = fold(a->ip[1] ^ id, b->ip[1] ^ t->seed[1]);
 	/* no addresses one may choose make up for another port */
-	return fold(rest ^ id, GOLDEN ^ (uint64_t)f->peer << 1);
+	id = fold(rest ^ id, GOLDEN ^ (uint64_t)f->peer << 1);
+	return id - id % FLOW_SETS + set_no(f, id);
 }
 
 static struct flow_set *set_of(const struct flow_table *t, uint64_t id)

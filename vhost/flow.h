@@ -24,6 +24,7 @@ struct flow {
 	uint16_t
 	    peer;      /* the other end's port in the switch: nobody but who is
 			  behind it opens a flow, or blocks one; 0 when parsed */
+	bool uplink;   /* that port is one: many are behind it */
 	uint8_t proto; /* FLOW_TCP or FLOW_UDP */
 	bool is_v6;
 	uint32_t payload_bytes;
@@ -49,8 +50,10 @@ bool flow_parse(struct flow *f, const uint8_t *head, uint32_t head_bytes,
 
 /* --- the table ----------------------------------------------------------- */
 
-#define FLOW_WAYS 4
-#define FLOW_SETS 512 /* 2048 flows, 32 KiB */
+#define FLOW_WAYS      4
+#define FLOW_SETS      1024 /* 64 KiB */
+#define FLOW_FAR_SETS  512  /* of them, for flows through an uplink: 2048 */
+#define FLOW_PEER_SETS 32   /* for those of one other port: 128 */
 
 /* A flow that waits. The print is what of its id the set does not tell. */
 struct flow_slot {
@@ -74,7 +77,9 @@ struct flow_table {
  *
  * A frame and its answer (@from_dst true for one, false for the other) have
  * the same. Two conversations that share one are a matter of luck only, for
- * who does not know the seeds.
+ * who does not know the seeds. Its low bits are its set: one port's flows have
+ * theirs to themselves, or share them with every sixteenth port's, so that a
+ * neighbour who opens too many crowds out his own.
  */
 uint64_t flow_id(const struct flow_table *t, const struct flow *f,
 		 bool from_dst);

@@ -200,9 +200,11 @@ static __attribute__((noinline)) void measure(struct slot *from,
 			frame_bytes(f)))
 		return;
 	flow.peer = to->port->id;
+	flow.uplink = to->port->is_uplink;
 	if (from->response.score)
 		response_answered(&from->response, &flow, now_ns);
 	flow.peer = from->port->id;
+	flow.uplink = from->port->is_uplink;
 	if (to->response.score && !response_asked(&to->response, &flow, now_ns))
 		to->port->count.requests_lost++;
 }

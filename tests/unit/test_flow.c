@@ -194,7 +194,7 @@ static const struct flow one = {
 /* What makes a conversation another one. */
 static void test_ids(void **state)
 {
-	struct flow other[13];
+	struct flow other[14];
 	uint64_t id = flow_id(&table, &one, false);
 
 	(void)state;
@@ -218,6 +218,7 @@ static void test_ids(void **state)
 	other[11].src.port = one.dst.port;
 	other[11].dst.port = one.src.port;
 	other[12].peer = 1;
+	other[13].uplink = true;
 	assert_true(flow_id(&table, &other[9], true) == id);
 	for (unsigned i = 0; i < ROWS(other); i++) {
 		if (flow_id(&table, &other[i], false) == id)
@@ -241,6 +242,7 @@ static bool add(unsigned port, unsigned ip, bool is_v6)
 	f.src.port = (uint16_t)(40000 + port);
 	f.src.ip[is_v6] += ip;
 	f.is_v6 = is_v6;
+	f.uplink = true;
 	flow_add(&table, flow_id(&table, &f, false), &lost)->since_ns = 1;
 	return !lost;
 }
@@ -308,6 +310,47 @@ static void test_full(void **state)
 	assert_int_equal(flow_find(&table, 4)->since_ns, 1);
 }
 
+/* Who opens too many crowds out his own, whatever else is open. */
+static void test_parts(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t peer;
+		bool uplink, lost;
+	} row[] = {
+		{ "the flood's own", 3, false, true },
+		{ "another port's", 4, false, false },
+		{ "one's far from it", 18, false, false },
+		{ "the uplink's", 3, true, false },
+	};
+	struct flow f = one;
+	bool lost;
+
+	(void)state;
+	for (unsigned i = 0; i < ROWS(row); i++) {
+		f.peer = row[i].peer;
+		f.uplink = row[i].uplink;
+		flow_add(&table, flow_id(&table, &f, false), &lost)->since_ns =
+		    1;
+	}
+	f.peer = 3;
+	f.uplink = false;
+	for (unsigned i = 0; i < 4000; i++) {
+		f.src.port = (uint16_t)(50000 + i);
+		flow_add(&table, flow_id(&table, &f, false), &lost)->since_ns =
+		    2 + i;
+	}
+	f.src.port = one.src.port;
+	for (unsigned i = 0; i < ROWS(row); i++) {
+		f.peer = row[i].peer;
+		f.uplink = row[i].uplink;
+		lost = !flow_find(&table, flow_id(&table, &f, false));
+		if (lost != row[i].lost)
+			fail_msg("%s: %s", row[i].what,
+				 lost ? "lost" : "still there");
+	}
+}
+
 static void test_forget(void **state)
 {
 	uint64_t id = flow_id(&table, &one, false);
@@ -327,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ids, setup),
 		cmocka_unit_test_setup(test_spread, setup),
 		cmocka_unit_test_setup(test_full, setup),
+		cmocka_unit_test_setup(test_parts, setup),
 		cmocka_unit_test_setup(test_forget, setup),
 	};
 
