@@ -12,7 +12,8 @@
 #include "hl/clock.h"
 #include "stat.h"
 
-static uint64_t window_end_ns;
+#define SPREAD 64 /* turns of windows over one window's length */
+
 static uint64_t look_ns; /* when publish() was called last */
 
 /* What was never written to stays memory that nobody needed. */
@@ -26,7 +27,6 @@ static void forget_signal(struct stat_signal *signal)
 {
 	forget(&signal->score.hist);
 	forget(&signal->before);
-	forget(&signal->sum);
 	signal->score.done = signal->score.late = 0;
 }
 
@@ -36,24 +36,24 @@ static void turn_window(struct stat_signal *signal)
 
 	if (!now->count && !signal->before.count)
 		return;
-	hist_merge(&signal->sum, &signal->before);
 	signal->before = *now;
 	forget(now);
 }
 
-static void publish_windows(const struct snapshot *s)
+/* The first window is shorter, by another part for each VM: histograms are some
+ * KiB, and those of a thousand VMs would take one pass milliseconds. */
+static void publish_window(struct stat_vm *st, uint16_t vm, uint64_t now_ns)
 {
-	if (s->now_ns < window_end_ns)
+	if (!st->window_end_ns)
+		st->window_end_ns = now_ns + STAT_WINDOW_NS -
+				    vm % SPREAD * (STAT_WINDOW_NS / SPREAD);
+	if (now_ns < st->window_end_ns)
 		return;
-	window_end_ns = s->now_ns + STAT_WINDOW_NS;
-	for (unsigned i = 0; i < s->vm_cnt; i++) {
-		struct stat_vm *st = &stat_hostd.vm[i];
-
-		st->share_was[1] = st->share_was[0];
-		st->share_was[0] = st->share;
-		for (unsigned k = 0; k < SLO_SIGNAL_NUM; k++)
-			turn_window(&st->signal[k]);
-	}
+	st->window_end_ns = now_ns + STAT_WINDOW_NS;
+	st->share_was[1] = st->share_was[0];
+	st->share_was[0] = st->share;
+	for (unsigned k = 0; k < SLO_SIGNAL_NUM; k++)
+		turn_window(&st->signal[k]);
 }
 
 /* Cpus in use since the look before, in thousandths; its vcpus may have been
@@ -74,6 +74,7 @@ static void publish_vm(const struct snapshot *s, uint16_t vm)
 	struct stat_vm *st = &stat_hostd.vm[vm];
 	uint64_t ran_ns = 0, waited_ns = 0;
 
+	publish_window(st, vm, s->now_ns);
 	for (unsigned i = 0; i < view->vcpu_cnt; i++) {
 		uint16_t slot = (uint16_t)(view->first_vcpu + i);
 
@@ -140,7 +141,6 @@ static void publish_cpu(const struct snapshot *s, uint16_t cpu)
 
 void publish(const struct snapshot *s, const struct port_list *ports)
 {
-	publish_windows(s);
 	for (unsigned i = 0; i < s->vm_cnt; i++)
 		if (s->vm[i].present || stat_hostd.vm[i].view.present)
 			publish_vm(s, (uint16_t)i);
@@ -165,6 +165,7 @@ void publish_vm_reset(uint16_t vm)
 	st->port_up = false;
 	st->gained = st->lost = st->moves_failed = 0;
 	st->ran_ns = st->waited_ns = 0;
+	st->window_end_ns = 0;
 	st->used_permille = 0;
 	memset(&st->share, 0, sizeof(st->share));
 	memset(st->share_was, 0, sizeof(st->share_was));

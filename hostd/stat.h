@@ -47,11 +47,10 @@ struct stat_bar {
 	uint16_t reason; /* enum reason */
 };
 
-/* A signal of a VM; what is in no histogram any more is in the next. */
+/* A signal of a VM. */
 struct stat_signal {
 	struct score score; /* its histogram: of this STAT_WINDOW_NS */
 	struct hist before; /* of the one before */
-	struct hist sum;    /* of all before that, since the VM came */
 };
 
 struct stat_vm {
@@ -62,6 +61,7 @@ struct stat_vm {
 	struct port_count port;
 	bool port_up;
 	struct stat_signal signal[SLO_SIGNAL_NUM];
+	uint64_t window_end_ns; /* when its histograms turn; 0: never seen */
 	uint64_t done, late;   /* of its SLO's signal, since it came */
 	uint64_t gained, lost; /* cpus */
 	uint64_t moves_failed;
