@@ -211,9 +211,14 @@ static bool look_vm(struct look *l, uint16_t vm,
 		return false;
 	for (unsigned i = 0; i < is.vcpu_cnt; i++)
 		f->slot_vm[is.first_vcpu + i] = vm;
-	for (unsigned i = 0; i < is.vcpu_cnt; i++)
-		if (!look_vcpu(l, is.first_vcpu + i))
+	for (unsigned i = 0; i < is.vcpu_cnt; i++) {
+		unsigned at = (f->vcpu + i) % is.vcpu_cnt;
+
+		if (!look_vcpu(l, is.first_vcpu + at)) {
+			f->vcpu = (uint16_t)at;
 			return false;
+		}
+	}
 	return true;
 }
 
@@ -240,11 +245,13 @@ static void look_vms(struct look *l, const char *(*names)(uint16_t vm))
 		vm = vmset_next(&f->pending, f->turn);
 		if (vm == VM_NONE)
 			vm = vmset_next(&f->pending, 0);
-		if (vm == VM_NONE || !look_vm(l, (uint16_t)vm, names))
+		if (vm == VM_NONE)
+			return;
+		f->turn = (uint16_t)(vm + 1);
+		if (!look_vm(l, (uint16_t)vm, names))
 			return;
 		vmset_del(&f->pending, vm);
 		vmset_del(&f->unseen, vm);
-		f->turn = (uint16_t)(vm + 1);
 	}
 }
 

@@ -25,6 +25,7 @@ struct feed {
 	struct mbox ring;
 	struct vmset pending; /* VMs to be compared */
 	uint16_t turn;	      /* from here on in the next look */
+	uint16_t vcpu;	      /* of a VM, where the last one ran out of room */
 	bool all;	      /* and all VMs and cpus there are */
 	struct vmset unseen;  /* there from the beginning, not written yet */
 	uint16_t cpu;	      /* the cpus from here on, when not CPU_NONE */

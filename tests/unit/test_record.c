@@ -336,6 +336,32 @@ static void test_many(void **state)
 	}
 }
 
+/* A VM whose vcpus all change in every look, and that are more than a look may
+ * write: it keeps nobody from being written, and no vcpu of its own. */
+static void test_greedy(void **state)
+{
+	enum { VCPUS = FEED_STEP + 100 };
+
+	(void)state;
+	add_vm(0, "many", 0, VCPUS);
+	add_vm(1, "one", VCPUS, 1);
+	looks();
+	s->vcpu[VCPUS].ran_ns = 5;
+	s->changed[s->changed_cnt++] = 1;
+	for (unsigned n = 0; n < 8; n++) {
+		for (unsigned i = 0; i < VCPUS; i++)
+			s->vcpu[i].ran_ns++;
+		s->changed[s->changed_cnt++] = 0;
+		look(1000);
+		drain();
+	}
+	assert_int_equal(feed->vcpus[VCPUS].ran_ns, 5);
+	for (unsigned i = 0; i < VCPUS; i++)
+		if (feed->vcpus[i].ran_ns < 4)
+			fail_msg("vcpu %u: as %u looks ago", i,
+				 8 - (unsigned)feed->vcpus[i].ran_ns);
+}
+
 /* Nobody takes anything out: looks are left out and counted, then all is
  * there. */
 static void test_full(void **state)
@@ -466,6 +492,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_slots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_greedy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 	};
