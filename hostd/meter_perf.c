@@ -10,7 +10,8 @@
  * two; limits should be found by trial with the same meter.
  *
  * More events than the processor has counters take turns: the kernel says for
- * how long each one counted, and the number is scaled by that.
+ * how long each one counted, and what was added since the reading before is
+ * scaled by that. So a sum never shrinks.
  *
  * A virtual machine often has no such event: -ENOENT at start.
  */
@@ -26,17 +27,22 @@
 
 #define LINE_BYTES 64
 
+struct counter {
+	int fd; /* -1: that thread is not counted */
+	uint64_t count, enabled_ns, running_ns; /* as read last */
+};
+
 struct vm {
 	uint16_t cnt;
-	uint64_t gone_bytes; /* of threads that are not counted any more */
-	int *fd;	     /* [cnt]; -1: that thread is not counted */
+	uint64_t bytes;		 /* of all threads it ever had */
+	struct counter *counter; /* [cnt] */
 };
 
 struct meter {
 	struct vm vm[VM_MAX];
 };
 
-static int counter(pid_t tid)
+static int counter_open(pid_t tid)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
@@ -51,19 +57,28 @@ static int counter(pid_t tid)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static uint64_t read_bytes(int fd)
+/* more_bytes() - What was moved since @c was read last. */
+static uint64_t more_bytes(struct counter *c)
 {
 	uint64_t v[3]; /* count, time enabled, time running */
+	struct counter was = *c;
 
-	if (fd < 0 || read(fd, v, sizeof(v)) != sizeof(v) || !v[2])
+	if (c->fd < 0 || read(c->fd, v, sizeof(v)) != sizeof(v))
 		return 0;
-	return (uint64_t)((double)v[0] * (double)v[1] / (double)v[2]) *
+	if (v[2] <= was.running_ns) /* it had no turn */
+		return 0;
+	c->count = v[0];
+	c->enabled_ns = v[1];
+	c->running_ns = v[2];
+	return (uint64_t)((double)(v[0] - was.count) *
+			  (double)(v[1] - was.enabled_ns) /
+			  (double)(v[2] - was.running_ns)) *
 	       LINE_BYTES;
 }
 
 static int perf_open(struct meter **out, const struct meter_conf *c)
 {
-	int fd = counter(0); /* this thread: is there such a counter? */
+	int fd = counter_open(0); /* this thread: is there such a counter? */
 
 	(void)c;
 	if (fd < 0)
@@ -73,16 +88,20 @@ static int perf_open(struct meter **out, const struct meter_conf *c)
 	return *out ? 0 : -ENOMEM;
 }
 
+static void add_up(struct vm *v)
+{
+	for (unsigned i = 0; i < v->cnt; i++)
+		v->bytes += more_bytes(&v->counter[i]);
+}
+
 static void forget(struct vm *v)
 {
-	for (unsigned i = 0; i < v->cnt; i++) {
-		if (v->fd[i] < 0)
-			continue;
-		v->gone_bytes += read_bytes(v->fd[i]);
-		close(v->fd[i]);
-	}
-	free(v->fd);
-	v->fd = NULL;
+	add_up(v);
+	for (unsigned i = 0; i < v->cnt; i++)
+		if (v->counter[i].fd >= 0)
+			close(v->counter[i].fd);
+	free(v->counter);
+	v->counter = NULL;
 	v->cnt = 0;
 }
 
@@ -93,17 +112,19 @@ static int perf_watch(struct meter *m, const struct act_vm *vm)
 
 	forget(v);
 	if (!vm->vcpu_cnt) {
-		v->gone_bytes = 0;
+		v->bytes = 0;
 		return 0;
 	}
-	v->fd = calloc(vm->vcpu_cnt, sizeof(v->fd[0]));
-	if (!v->fd)
+	v->counter = calloc(vm->vcpu_cnt, sizeof(v->counter[0]));
+	if (!v->counter)
 		return -ENOMEM;
 	v->cnt = vm->vcpu_cnt;
 	for (unsigned i = 0; i < v->cnt; i++) {
-		v->fd[i] = vm->tid[i] ? counter(vm->tid[i]) : -1;
-		if (v->fd[i] < 0 && vm->tid[i])
-			err = v->fd[i];
+		int fd = vm->tid[i] ? counter_open(vm->tid[i]) : -1;
+
+		v->counter[i].fd = fd;
+		if (fd < 0 && vm->tid[i])
+			err = fd;
 	}
 	return err;
 }
@@ -112,14 +133,13 @@ static void perf_read(struct meter *m, uint64_t now_ns, struct meter_sample *s)
 {
 	(void)now_ns;
 	for (unsigned vm = 0; vm < VM_MAX; vm++) {
-		const struct vm *v = &m->vm[vm];
+		struct vm *v = &m->vm[vm];
 
 		if (!v->cnt)
 			continue;
+		add_up(v);
 		s->vm[vm].there = true;
-		s->vm[vm].bytes = v->gone_bytes;
-		for (unsigned i = 0; i < v->cnt; i++)
-			s->vm[vm].bytes += read_bytes(v->fd[i]);
+		s->vm[vm].bytes = v->bytes;
 	}
 }
 

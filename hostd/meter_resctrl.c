@@ -17,9 +17,10 @@
  * DD. Groups only count; what threads may use of caches stays as it was, and a
  * group's threads fall back into the default one when it is removed.
  *
- * A thread in another control group cannot be put into a group here (-EINVAL):
- * its VM is then not metered by itself. Ids are few, 100 to 500 a host: VMs
- * past that neither (-ENOSPC).
+ * A thread in another control group cannot be put into a group here (-EINVAL),
+ * and one that somebody else monitors is left to him (-EBUSY): its VM is then
+ * not metered by itself. Ids are few, 100 to 500 a host: VMs past that neither
+ * (-ENOSPC).
  */
 #include "meter.h"
 
@@ -44,6 +45,7 @@
 #define PATH_BYTES  512
 
 struct meter {
+	const char *root;
 	int dir; /* where resctrl is mounted */
 	unsigned domain_cnt;
 	struct {
@@ -230,6 +232,7 @@ static int resctrl_open(struct meter **out, const struct meter_conf *c)
 
 	if (!m)
 		return -ENOMEM;
+	m->root = c->root;
 	snprintf(path, sizeof(path), "%.400s/" MOUNT, c->root);
 	m->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->dir < 0) {
@@ -255,6 +258,26 @@ static void resctrl_close(struct meter *m)
 	remove_groups(m);
 	close(m->dir);
 	free(m);
+}
+
+/* Does a monitoring group that is none of ours have @tid? The kernel tells
+ * since 5.6: "mon:NAME", without a name for none. */
+static bool is_others(const struct meter *m, pid_t tid)
+{
+	static const char none[] = "mon:\n", ours[] = "mon:" GROUP;
+	char path[PATH_BYTES], line[512];
+	bool others = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%.400s/proc/%d/cpu_resctrl_groups",
+		 m->root, tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		others |= !strncmp(line, "mon:", 4) && strcmp(line, none) &&
+			  strncmp(line, ours, sizeof(ours) - 1);
+	if (f)
+		fclose(f);
+	return others;
 }
 
 /* The kernel takes one thread a write. */
@@ -286,9 +309,16 @@ static int resctrl_watch(struct meter *m, const struct act_vm *vm)
 	fd = openat(m->dir, path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	for (unsigned i = 0; i < vm->vcpu_cnt; i++)
-		if (vm->tid[i] && add_thread(fd, vm->tid[i]))
-			err = -errno;
+	for (unsigned i = 0; i < vm->vcpu_cnt; i++) {
+		int one = 0;
+
+		if (vm->tid[i])
+			one = is_others(m, vm->tid[i])
+				  ? -EBUSY
+				  : add_thread(fd, vm->tid[i]);
+		if (one)
+			err = one;
+	}
 	close(fd);
 	return err;
 }

@@ -8,7 +8,8 @@
  * the average since the reading before. A meter that cannot tell nodes apart
  * (perf) gives a node the traffic of the VMs whose memory is there. Now and
  * then one VM's memory is looked for, too. A lock is held while it works, never
- * while it sleeps; the control thread takes it to change the list of VMs.
+ * while it sleeps or looks for memory; the control thread takes it to change the
+ * list of VMs.
  *
  * Why a thread of its own: readings are a few milliseconds apart, and the
  * control thread may hang in a call to libvirt for longer than that.
@@ -162,13 +163,20 @@ static void read_meter(struct meters *m, uint64_t now_ns)
 	m->read_ns = now_ns + pause_ns;
 }
 
-static void find_node(struct meters *m, unsigned vm, uint64_t now_ns)
+/* find_node() - Without the lock: a look may block for as long as QEMU holds
+ * its memory map. What became of the VM meanwhile is seen afterwards. */
+static void find_node(struct meters *m, unsigned vm, pid_t pid)
 {
 	struct entry *e = &m->entry[vm];
 	uint16_t node = 0;
+	int err = 0;
 
-	e->look_ns = now_ns + METERS_NODE_NS;
-	if (m->node_cnt > 1 && node_of_process(m->conf.root, e->vm->pid, &node))
+	if (m->node_cnt > 1) {
+		pthread_mutex_unlock(&m->lock);
+		err = node_of_process(m->conf.root, pid, &node);
+		pthread_mutex_lock(&m->lock);
+	}
+	if (err || !e->vm || e->vm->pid != pid)
 		return; /* gone, as likely as not: what was known stands */
 	if (node == e->node)
 		return;
@@ -180,20 +188,22 @@ static void find_node(struct meters *m, unsigned vm, uint64_t now_ns)
 static uint64_t find_nodes(struct meters *m, uint64_t now_ns)
 {
 	uint64_t next_ns = now_ns + METERS_NODE_NS;
-	bool looked = false;
+	unsigned due = VM_MAX;
 
 	for (unsigned vm = 0; vm < VM_MAX; vm++) {
-		const struct entry *e = &m->entry[vm];
+		struct entry *e = &m->entry[vm];
 
 		if (!e->vm)
 			continue;
-		if (!looked && e->look_ns <= now_ns) {
-			find_node(m, vm, now_ns);
-			looked = true;
+		if (due == VM_MAX && e->look_ns <= now_ns) {
+			due = vm;
+			e->look_ns = now_ns + METERS_NODE_NS;
 		}
 		if (e->look_ns < next_ns)
 			next_ns = e->look_ns;
 	}
+	if (due < VM_MAX)
+		find_node(m, due, m->entry[due].vm->pid);
 	return next_ns;
 }
 
