@@ -280,6 +280,17 @@ static void test_resctrl(void **unused)
 	assert_int_equal(meter_resctrl.watch(m, &vm), 0);
 	assert_string_equal(get(GROUP "tasks"), "100\n102\n");
 
+	/* one thread somebody else monitors, one nobody, one we do */
+	set_vm(5, "c", 3);
+	put("proc/100/cpu_resctrl_groups", "res:/\nmon:theirs\n");
+	put("proc/101/cpu_resctrl_groups", "res:/\nmon:\n");
+	put("proc/102/cpu_resctrl_groups", "res:/\nmon:heighliner-2\n");
+	put("sys/fs/resctrl/mon_groups/heighliner-5/tasks", "");
+	assert_int_equal(meter_resctrl.watch(m, &vm), -EBUSY);
+	assert_string_equal(get("sys/fs/resctrl/mon_groups/heighliner-5/tasks"),
+			    "101\n102\n");
+	set_vm(3, "a", 3);
+
 	/* a control group of libvirt's adds to the nodes, not to the VM */
 	put("sys/fs/resctrl/vm-b/mon_data/mon_L3_00/mbm_total_bytes", "500\n");
 	put("sys/fs/resctrl/vm-b/mon_data/mon_L3_01/mbm_total_bytes", "0\n");
