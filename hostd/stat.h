@@ -62,8 +62,8 @@ struct stat_vm {
 	bool port_up;
 	struct stat_signal signal[SLO_SIGNAL_NUM];
 	uint64_t window_end_ns; /* when its histograms turn; 0: never seen */
-	uint64_t done, late;   /* of its SLO's signal, since it came */
-	uint64_t gained, lost; /* cpus */
+	uint64_t done, late;	/* of its SLO's signal, since it came */
+	uint64_t gained, lost;	/* cpus */
 	uint64_t moves_failed;
 	uint64_t ran_ns;	 /* cpu time of its vcpus while watched */
 	uint32_t used_permille;	 /* cpus it used between the last two looks */

@@ -259,9 +259,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_windows), T(test_ports), T(test_vm),
-		T(test_cpus),	 T(test_share), T(test_reset),
-		T(test_spread),
+		T(test_windows), T(test_ports), T(test_vm),	T(test_cpus),
+		T(test_share),	 T(test_reset), T(test_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
