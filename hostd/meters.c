@@ -8,8 +8,8 @@
  * the average since the reading before. A meter that cannot tell nodes apart
  * (perf) gives a node the traffic of the VMs whose memory is there. Now and
  * then one VM's memory is looked for, too. A lock is held while it works, never
- * while it sleeps or looks for memory; the control thread takes it to change the
- * list of VMs.
+ * while it sleeps or looks for memory; the control thread takes it to change
+ * the list of VMs.
  *
  * Why a thread of its own: readings are a few milliseconds apart, and the
  * control thread may hang in a call to libvirt for longer than that.
