@@ -20,6 +20,8 @@
 #include "policy.h"
 #include "snapshot.h"
 
+#define PICK_VICTIMS 32
+
 struct pick {
 	const struct snapshot *s;
 	struct plan *plan;
@@ -35,6 +37,10 @@ struct pick {
 	 */
 	uint16_t to_vm[CPU_MAX], from_vm[CPU_MAX];
 	uint16_t owner[CPU_MAX]; /* by cpu, where it stands in the plan */
+	/* pick_take(): cpus of others, the best first, once they were looked for
+	 */
+	uint16_t victim[PICK_VICTIMS], victim_cnt;
+	bool victims_known;
 };
 
 /* Which vcpus may be given a cpu. */
@@ -154,14 +160,16 @@ uint16_t pick_loser(const struct pick *k, uint16_t vm);
  * whose owner halted as long ago, the longest first; one whose owner runs and
  * should be through later than @vcpu, the latest first. Nobody loses the last
  * who owns, by weight, less above his minimum than the asker. Who has no SLO
- * may always wait; where the asker has none, the cpu must come from who owns at
- * least two more.
+ * may always wait, who owns most of them first; where the asker has none, the
+ * cpu must come from who owns at least two more.
  *
  * Should be through: an SLO after it began to want a cpu; after it began to
  * run, or half an SLO ago if that is later: it has gone through several since
- * then. O(cpus). Return: a cpu, or CPU_NONE.
+ * then. O(cpus) when it is called first in a decision, which finds the best
+ * PICK_VICTIMS for all that follow; O(PICK_VICTIMS) then.
+ * Return: a cpu, or CPU_NONE.
  */
-uint16_t pick_take(const struct pick *k, uint16_t asker, uint16_t vcpu,
+uint16_t pick_take(struct pick *k, uint16_t asker, uint16_t vcpu,
 		   uint64_t settle_ns);
 
 /* pick_guarantee() - Bring every latency-critical VM up to what is due.

@@ -113,9 +113,10 @@
  * was going to take a free cpu. */
 #define AGAIN_NS (50 * US)
 
-/* Of one decision: VMs looked into, searches for a cpu, searches through all
- * cpus for one of another VM (1 us each at 128 cpus), timers. */
-#define TAKES_MAX    4
+/* Of one decision: VMs looked into, searches for a cpu, searches for one of
+ * another VM (0.3 us each), of them such as go through the VMs, timers. */
+#define TAKES_MAX    32
+#define VAIN_MAX     4
 #define ASKS_MAX     64
 #define SEARCHES_MAX 64
 #define TIMERS_MAX   64
@@ -382,6 +383,9 @@ static uint16_t take(struct pick *k, struct slo_state *st, uint16_t asker,
 	cpu = pick_take(k, asker, vcpu, settle_ns);
 	if (cpu != CPU_NONE)
 		return cpu;
+	if (st->vain == VAIN_MAX)
+		return CPU_NONE;
+	st->vain++;
 	vmset_for_each(i, &s->rich)
 	{
 		uint16_t vm = (uint16_t)i;
@@ -546,11 +550,11 @@ void slo_pass(struct slo_state *st, struct pick *k)
 
 	uint16_t vm;
 
-	k->whole = true;
+	k->whole = k->by_node = true;
 	k->quiet = st->cores.quiet;
 	pick_guarantee(k);
 	pick_trim(k);
-	st->ask_cnt = st->takes = 0;
+	st->ask_cnt = st->takes = st->vain = 0;
 	for (unsigned i = 0; i < s->changed_cnt; i++) {
 		if (i + AHEAD < s->changed_cnt) {
 			const struct slo_vm *m = &st->vm[s->changed[i + AHEAD]];

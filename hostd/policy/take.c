@@ -6,12 +6,15 @@
  * can be met (Liu and Layland 1973), but lets who asks for much starve the rest
  * once not all can be met; equal parts starve nobody, and miss the tight ones
  * first. So: by deadlines, within equal parts.
+ *
+ * Whose cpu would be missed least hangs little on who asks: a decision looks
+ * for the best few once, and each asker takes the first of them he may have.
  */
 #include "pick.h"
 
 #include "hl/sensor.h"
 
-/* Ranks of victims; within one, more is worse off. */
+/* Ranks of victims; within one, more is taken first. */
 #define RANK_BITS    60
 #define RANK_HARVEST 3ull
 #define RANK_IDLE    2ull
@@ -54,63 +57,91 @@ static int weight(const struct snapshot *s, uint16_t vm)
 	return s->vm[vm].weight ? s->vm[vm].weight : 1;
 }
 
-/* later() - By how much the vcpu that runs on a cpu may wait longer than @vcpu,
- * in ns; 0: not at all. */
-static uint64_t later(const struct pick *k, uint16_t owner, uint16_t vcpu)
+/* may_wait() - Should the vcpu that runs on a cpu wait rather than @vcpu? */
+static bool may_wait(const struct pick *k, uint16_t owner, uint16_t vcpu)
 {
 	const struct snapshot *s = k->s;
 	uint16_t from = s->vcpu[owner].vm, to = s->vcpu[vcpu].vm;
-	uint64_t owner_ns, vcpu_ns;
 	int has = over(k, from), wants = over(k, to);
 
 	if (!s->vm[to].slo_ns)
-		return has >= wants + 2 ? (uint64_t)has : 0;
-	if (has * weight(s, to) < wants * weight(s, from))
-		return 0;
+		return has >= wants + 2;
 	if (!s->vm[from].slo_ns) /* equal parts: he would have it back */
-		return has * weight(s, to) > wants * weight(s, from)
-			   ? UINT64_MAX
-			   : 0;
-	owner_ns = deadline_ns(s, owner);
-	vcpu_ns = deadline_ns(s, vcpu) + s->vm[to].slo_ns / MARGIN_SHARE;
-	return owner_ns > vcpu_ns ? owner_ns - vcpu_ns : 0;
+		return has * weight(s, to) > wants * weight(s, from);
+	return has * weight(s, to) >= wants * weight(s, from) &&
+	       deadline_ns(s, owner) >
+		   deadline_ns(s, vcpu) + s->vm[to].slo_ns / MARGIN_SHARE;
 }
 
-/* worth() - How good a victim @cpu is; 0: none. */
-static uint64_t worth(const struct pick *k, uint16_t cpu, uint16_t asker,
-		      uint16_t vcpu, uint64_t settle_ns)
+/* may_take() - Is @cpu, a victim, still one, and for @vcpu of @asker? */
+static bool may_take(const struct pick *k, uint16_t cpu, uint16_t asker,
+		     uint16_t vcpu, uint64_t settle_ns)
+{
+	uint16_t owner = pick_owner(k, cpu), vm;
+
+	if (cpumask_has(&k->moved, cpu))
+		return false;
+	vm = k->s->vcpu[owner].vm;
+	if (vm == asker || over(k, vm) <= 0)
+		return false;
+	return !pick_is_lc(k->s, vm) ||
+	       pick_halted_ns(k->s, owner) >= settle_ns ||
+	       may_wait(k, owner, vcpu);
+}
+
+/* worth() - How good a victim @cpu is, whoever asks; 0: none. */
+static uint64_t worth(const struct pick *k, uint16_t cpu, uint64_t settle_ns)
 {
 	const struct snapshot *s = k->s;
 	uint16_t owner = pick_owner(k, cpu), vm;
-	uint64_t by;
+	int has;
 
-	if (owner == VCPU_NONE || cpumask_has(&k->moved, cpu))
+	if (owner == VCPU_NONE || cpumask_has(&k->moved, cpu) ||
+	    s->now_ns - s->cpu[cpu].since_ns < settle_ns)
 		return 0;
 	vm = s->vcpu[owner].vm;
-	if (vm == asker || over(k, vm) <= 0)
-		return 0;
-	if (s->now_ns - s->cpu[cpu].since_ns < settle_ns)
+	has = over(k, vm);
+	if (has <= 0)
 		return 0;
 	if (!pick_is_lc(s, vm))
-		return rank(RANK_HARVEST, (uint64_t)over(k, vm));
+		return rank(RANK_HARVEST, (uint64_t)has);
 	if (pick_halted_ns(s, owner) >= settle_ns)
 		return rank(RANK_IDLE, pick_halted_ns(s, owner));
-	by = later(k, owner, vcpu);
-	return by ? rank(RANK_RUNS, by) : 0;
+	if (!s->vm[vm].slo_ns)
+		return rank(RANK_RUNS, UINT64_MAX) - CPU_MAX + (uint64_t)has;
+	return rank(RANK_RUNS, deadline_ns(s, owner));
 }
 
-uint16_t pick_take(const struct pick *k, uint16_t asker, uint16_t vcpu,
-		   uint64_t settle_ns)
+/* find_victims() - The best, in order; of equals the highest number first. */
+static void find_victims(struct pick *k, uint64_t settle_ns)
 {
-	uint64_t best_worth = 0, w;
-	uint16_t best = CPU_NONE;
+	uint64_t found[PICK_VICTIMS], w;
+	unsigned cnt = 0, at;
 
 	for (uint16_t cpu = 0; cpu < k->s->cpu_cnt; cpu++) {
-		w = worth(k, cpu, asker, vcpu, settle_ns);
-		if (w && w >= best_worth) {
-			best = cpu;
-			best_worth = w;
+		w = worth(k, cpu, settle_ns);
+		if (!w || (cnt == PICK_VICTIMS && w < found[cnt - 1]))
+			continue;
+		if (cnt < PICK_VICTIMS)
+			cnt++;
+		for (at = cnt - 1; at && w >= found[at - 1]; at--) {
+			found[at] = found[at - 1];
+			k->victim[at] = k->victim[at - 1];
 		}
+		found[at] = w;
+		k->victim[at] = cpu;
 	}
-	return best;
+	k->victim_cnt = (uint16_t)cnt;
+	k->victims_known = true;
+}
+
+uint16_t pick_take(struct pick *k, uint16_t asker, uint16_t vcpu,
+		   uint64_t settle_ns)
+{
+	if (!k->victims_known)
+		find_victims(k, settle_ns);
+	for (unsigned i = 0; i < k->victim_cnt; i++)
+		if (may_take(k, k->victim[i], asker, vcpu, settle_ns))
+			return k->victim[i];
+	return CPU_NONE;
 }
