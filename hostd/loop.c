@@ -303,8 +303,10 @@ static void take_settings(struct loop *l, const struct settings *set)
 	record_again();
 	sw_set(l->conf.sw, &set->sw);
 	owners_set(&l->owners, &set->managed, &set->floor);
-	for (unsigned i = 0; i < l->conf.topo->cpu_cnt; i++)
+	for (unsigned i = 0; i < l->snap.cpu_cnt && i < CPU_MAX; i++) {
 		l->snap.cpu[i].managed = cpumask_has(&set->managed, i);
+		l->snap.cpu[i].floor = cpumask_has(&set->floor, i);
+	}
 	if (!set->act) {
 		owners_clear(&l->owners);
 		stat_bars_clear();

@@ -132,11 +132,14 @@ void owners_bars_clear(struct owners *o)
 int owners_vm_set(struct owners *o, uint16_t vm, uint8_t class,
 		  uint16_t first_vcpu, uint16_t vcpu_cnt)
 {
+	struct cpumask barred = { 0 };
 	struct owners_vm *v;
 
 	if (vm >= VM_MAX)
 		return -EINVAL;
 	v = &o->vm[vm];
+	if (v->present && v->class == class)
+		barred = v->barred; /* a policy says so once */
 	if (v->present && v->class == class && v->first_vcpu == first_vcpu &&
 	    v->vcpu_cnt == vcpu_cnt)
 		return 0;
@@ -151,7 +154,8 @@ int owners_vm_set(struct owners *o, uint16_t vm, uint8_t class,
 	*v = (struct owners_vm){ .present = true,
 				 .class = class,
 				 .first_vcpu = first_vcpu,
-				 .vcpu_cnt = vcpu_cnt };
+				 .vcpu_cnt = vcpu_cnt,
+				 .barred = barred };
 	return 0;
 }
 

@@ -77,7 +77,8 @@ void owners_bars_clear(struct owners *o);
  * owners_vm_set() - A VM is there, with these vcpu slots
  *
  * Again for a VM that is there already: with another class or other slots it
- * starts anew, owning nothing; with the same nothing changes.
+ * starts anew, owning nothing, but barred as it was unless the class is another
+ * one; with the same nothing changes.
  * Return: 0, or -EINVAL for slots out of range or in use by another VM (the VM
  * is then not there).
  */

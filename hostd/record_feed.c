@@ -80,6 +80,7 @@ static bool look_cpu(struct look *l, unsigned cpu)
 {
 	const struct cpu_view *c = &l->s->cpu[cpu];
 	const struct record_cpu is = { .managed = c->managed,
+				       .floor = c->floor,
 				       .sibling = c->sibling,
 				       .llc = c->llc,
 				       .node = c->node };

@@ -165,6 +165,20 @@ static void less(struct bandwidth_state *st, const struct snapshot *s,
 	st->acted_ns[node] = s->now_ns;
 }
 
+/* may_have_more() - Has every other node room that @vm, whose memory may be
+ * anywhere, could load? Else what one gives the other takes. */
+static bool may_have_more(const struct snapshot *s, uint16_t vm)
+{
+	for (unsigned i = 0; i < s->node_cnt && i < NODE_MAX; i++) {
+		const struct node_view *n = &s->node[i];
+
+		if (is_on(s, vm, i) && n->metered && n->mem_max_bytes_s &&
+		    n->mem_bytes_s > n->mem_max_bytes_s / 10 * ROOM_OF_10)
+			return false;
+	}
+	return true;
+}
+
 /* more() - @node has room: the VM limited most gets a cpu back, if the traffic
  * of one more still fits. */
 static void more(struct bandwidth_state *st, const struct snapshot *s,
@@ -176,6 +190,7 @@ static void more(struct bandwidth_state *st, const struct snapshot *s,
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
 		if (st->vm[vm].cpus && harvests(s, vm) && is_on(s, vm, node) &&
+		    may_have_more(s, vm) &&
 		    (best == VM_NONE || st->vm[vm].cpus < st->vm[best].cpus))
 			best = vm;
 	if (best == VM_NONE)

@@ -79,15 +79,14 @@ static uint16_t burn_of(const struct vm_view *v, uint64_t done, uint64_t late)
 	return burn < BUDGET_BURN_MAX ? (uint16_t)burn : BUDGET_BURN_MAX;
 }
 
-static bool shift_down(struct budget *b, uint64_t now_ns)
+static void shift_down(struct budget *b, uint64_t now_ns)
 {
 	b->good = 0;
 	if (!b->gear)
-		return false;
+		return;
 	b->retry_ns = now_ns + (RETRY_NS << b->falls);
 	b->falls += b->falls < FALLS_MAX;
 	b->gear--;
-	return true;
 }
 
 /* A gear that has held for another whole pause was no failure after all. */
@@ -121,7 +120,8 @@ bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	if (late > ALLOWED_MIN && !full && age_ns >= AGE_MIN_NS) {
 		b->burn = burn_of(v, done, late);
 		budget_pause(b, v, now_ns);
-		return shift_down(b, now_ns);
+		shift_down(b, now_ns);
+		return true;
 	}
 	if (age_ns < PERIOD_NS || (!full && age_ns < PERIOD_MAX_NS))
 		return false;
@@ -129,8 +129,10 @@ bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	budget_pause(b, v, now_ns);
 	if (allowed(v, done) < 1000)
 		return false; /* not one may be late: chance would decide */
-	if (b->burn > BUDGET_BURN_ONE)
-		return shift_down(b, now_ns);
+	if (b->burn > BUDGET_BURN_ONE) {
+		shift_down(b, now_ns);
+		return true;
+	}
 	if (b->burn < THRIFT)
 		shift_up(b, now_ns);
 	else

@@ -54,7 +54,7 @@ void budget_pause(struct budget *b, const struct vm_view *v, uint64_t now_ns);
 
 /*
  * budget_turn() - Look at the counts; call whenever the VM is looked at
- * Return: true when the gear was shifted down just now: more cpus are needed.
+ * Return: true when a period has just ended in which more was late than may be.
  */
 bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns);
 

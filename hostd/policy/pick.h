@@ -37,7 +37,8 @@ struct pick {
 	 */
 	uint16_t to_vm[CPU_MAX], from_vm[CPU_MAX];
 	uint16_t owner[CPU_MAX]; /* by cpu, where it stands in the plan */
-	/* pick_take(): cpus of others, the best first, once they were looked for
+	/* pick_take(): cpus of others, the best first, once they were looked
+	 * for
 	 */
 	uint16_t victim[PICK_VICTIMS], victim_cnt;
 	bool victims_known;

@@ -96,6 +96,7 @@ struct vm_view {
 
 struct cpu_view {
 	bool managed;	    /* may be given to an owner */
+	bool floor;	    /* VMs that own nothing run here */
 	uint16_t owner;	    /* vcpu, or VCPU_NONE */
 	uint16_t sibling;   /* its SMT sibling, or CPU_NONE */
 	uint16_t beside;    /* whose sibling it is; derived */
@@ -132,7 +133,7 @@ struct snapshot {
 	/* Derived from the above: snapshot.h says by whom, and keeps it true.
 	 * Policies find here what they would else walk over all cpus or VMs
 	 * for. An owner is gone when its slot is, or owns another cpu. */
-	struct cpumask managed;
+	struct cpumask managed, floor;
 	struct cpumask free;  /* managed; the owner is nobody, or gone */
 	struct cpumask gone;  /* must be taken from who owns it: gone, or the
 				 cpu is not managed */

@@ -46,9 +46,12 @@
  * ask first, the rest in an order that turns. A cpu just moved is left alone
  * for ten moves.
  *
- * Which cpu. A core of its own before a warm one: on a busy core each thread is
- * a third slower. Harvesters are kept off the other thread of such a core
- * (cores.h); policy ias lets them, until they are seen to hurt.
+ * Which cpu. Near the VM's memory, where that is known, then a core of its own
+ * before a warm one: on a busy core each thread is a third slower. Harvesters
+ * are kept off the other thread of such a core (cores.h); policy ias lets them,
+ * until they are seen to hurt. A VM that is late changes a poor cpu for a
+ * better one that is free (better.h): else it would keep the longer what makes
+ * it late.
  *
  * Scarce signals. With no vcpu states every vcpu counts as runnable and the
  * delay alone asks; no cpu time either, so cpus go back one at a time after
@@ -80,6 +83,7 @@
  * signal here tells that from a slow application;
  *  - best-effort work matters more than a third of a core's speed: see ias.
  */
+#include "better.h"
 #include "slo_window.h"
 
 #include "hl/sensor.h"
@@ -337,8 +341,9 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	}
 	if (is_short(st, k->s)) /* then no gear makes anybody late */
 		budget_pause(&m->budget, v, k->s->now_ns);
-	else if (v->done != m->budget.done || v->late != m->budget.late)
-		budget_turn(&m->budget, v, k->s->now_ns);
+	else if ((v->done != m->budget.done || v->late != m->budget.late) &&
+		 budget_turn(&m->budget, v, k->s->now_ns))
+		better_pass(k, vm);
 	m->halted_ns = give_halted(k, st, vm);
 	poor = starved(k, vm);
 	if ((v->delay_ns || v->ready_ns || v->held || v->hinted || poor) &&

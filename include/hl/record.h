@@ -55,7 +55,7 @@ struct record_head {
 
 struct record_cpu {
 	uint8_t managed;
-	uint8_t pad;
+	uint8_t floor;
 	uint16_t sibling, llc, node;
 };
 

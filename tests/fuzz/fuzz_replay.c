@@ -59,6 +59,7 @@ static void mend(struct record *r, uint64_t *now_ns)
 	switch (r->kind) {
 	case RECORD_CPU:
 		r->cpu.managed &= 1;
+		r->cpu.floor &= 1;
 		r->cpu.sibling %= 9;
 		r->cpu.llc %= 4;
 		r->cpu.node %= 2;

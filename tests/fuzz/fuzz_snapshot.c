@@ -117,7 +117,10 @@ static void read_vcpu(struct input *in, struct vcpu_view *v)
 
 static void read_cpu(struct input *in, struct cpu_view *c)
 {
-	c->managed = byte(in) & 3;
+	unsigned bits = byte(in);
+
+	c->managed = bits & 3;
+	c->floor = !(bits & 0x70);
 	c->owner = number(in, VCPUS);
 	c->sibling = number(in, CPUS);
 	c->llc = number(in, 3);

@@ -28,6 +28,7 @@ static void show_host(struct sim *s)
 		const struct cpu *c = &s->cpu[i];
 
 		snap->cpu[i] = (struct cpu_view){ .managed = true,
+						  .floor = i < s->s->floor,
 						  .owner = VCPU_NONE,
 						  .sibling = c->sibling,
 						  .llc = c->llc,

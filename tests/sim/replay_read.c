@@ -104,10 +104,11 @@ static const char *read_cpu(struct replay_file *r, const struct record *rec)
 {
 	const struct record_cpu *c = &rec->cpu;
 
-	if (rec->slot >= CPU_MAX || c->managed > 1 || !is_cpu(c->sibling) ||
-	    c->llc >= CPU_MAX || c->node >= NODE_MAX)
+	if (rec->slot >= CPU_MAX || c->managed > 1 || c->floor > 1 ||
+	    !is_cpu(c->sibling) || c->llc >= CPU_MAX || c->node >= NODE_MAX)
 		return "a cpu out of range";
 	r->s.cpu[rec->slot] = (struct cpu_view){ .managed = c->managed,
+						 .floor = c->floor,
 						 .owner = VCPU_NONE,
 						 .sibling = c->sibling,
 						 .llc = c->llc,

@@ -163,14 +163,16 @@ static void plug(const struct replay_file *f, struct replay_run *run)
 static void configure(const struct replay_file *f, struct replay_run *run,
 		      struct replay_tally *t)
 {
-	const struct cpumask none = { 0 };
-	struct cpumask managed = { 0 };
+	struct cpumask managed = { 0 }, floor = { 0 };
 	struct snapshot *s = &run->s;
 
-	for (unsigned i = 0; i < s->cpu_cnt; i++)
+	for (unsigned i = 0; i < s->cpu_cnt && i < CPU_MAX; i++) {
 		if (s->cpu[i].managed)
 			cpumask_set(&managed, i);
-	owners_set(&run->owners, &managed, &none);
+		if (s->cpu[i].floor)
+			cpumask_set(&floor, i);
+	}
+	owners_set(&run->owners, &managed, &floor);
 	plug(f, run);
 	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++)
 		s->cpu[cpu].owner = owners_of_cpu(&run->owners, cpu);
@@ -226,6 +228,7 @@ static void see(const struct replay *p, struct replay_run *run,
 		struct cpu_view *c = &s->cpu[i];
 
 		c->managed = from->cpu[i].managed;
+		c->floor = from->cpu[i].floor;
 		c->sibling = from->cpu[i].sibling;
 		c->llc = from->cpu[i].llc;
 		c->node = from->cpu[i].node;

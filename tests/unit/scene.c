@@ -127,6 +127,8 @@ static bool cpu_word(struct snapshot *s, const char *word)
 		load(s, a, b, c);
 	else if (sscanf(word, "unmanaged=%u", &a) == 1)
 		s->cpu[a].managed = false;
+	else if (sscanf(word, "floor=%u", &a) == 1)
+		s->cpu[a].floor = true;
 	else if (sscanf(word, "fresh=%u", &a) == 1)
 		s->cpu[a].since_ns = s->now_ns - 100 * US;
 	else if (sscanf(word, "ghost=%u:%u", &a, &b) == 2)

@@ -12,6 +12,7 @@
  *	dist=0:2:30	but these two are so far
  *	load=1:40/50	node 1 bears 40 MB/s since 5 ms, 50 are its limit
  *	unmanaged=2	cpu 2 is not managed
+ *	floor=0		cpu 0 is on the floor
  *	fresh=2		cpu 2 got its owner 100 us ago, not a second ago
  *	ghost=2:95	cpu 2 is owned by vcpu 95, whatever that is
  *	lc, be, absent	the next VM: latency-critical, best-effort, not there;

@@ -494,6 +494,13 @@ static void test_bars_end(void **unused)
 	assert_int_equal(owners_barred(&table, 2).word[0], 0xc);
 	assert_int_equal(owners_barred(&table, 0).word[0], 0);
 	assert_int_equal(owners_barred(&table, VM_NONE).word[0], 0);
+	/* a vcpu more: it stands; of another class: not */
+	assert_int_equal(owners_vm_set(&table, 2, BE, 16, 1), 0);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x70);
+	assert_int_equal(owners_vm_set(&table, 2, LC, 16, 1), 0);
+	assert_int_equal(owners_vm_set(&table, 2, BE, 16, 1), 0);
+	assert_int_equal(owners_mask(&table, 16).word[0], 0x74);
+	assert_int_equal(apply_bars(bars), 0);
 	/* the VM is another one: what all are barred from stands */
 	owners_vm_del(&table, 2);
 	assert_int_equal(owners_vm_set(&table, 2, BE, 16, 2), 0);

@@ -207,6 +207,20 @@ static const struct {
 	    { 10000, "cpus=4 load=0:45/50 be mem=45 run run run run", "" },
 	    { 20000, "cpus=4 load=0:45/50 be mem=45 run run run run", "" },
 	    { 30000, "cpus=4 load=0:45/50 be mem=45 run run run run", "" } } },
+	{ "on two nodes for all we know: what one takes the other does not "
+	  "give",
+	  { { 0,
+	      "cpus=4 node=2 load=0:60/50 load=1:10/50 "
+	      "be mem=60 run run run run",
+	      "bar0:3:bandwidth" },
+	    { 10000,
+	      "cpus=4 node=2 load=0:48/50 load=1:10/50 "
+	      "be mem=48 run run run run",
+	      "" },
+	    { 20000,
+	      "cpus=4 node=2 load=0:20/50 load=1:10/50 "
+	      "be mem=20 run run run run",
+	      "bar0:-:relief" } } },
 	{ "owners move in: it moves on",
 	  { { 0, "cpus=4 load=0:90/50 " BE4, "bar0:2-3:bandwidth" },
 	    { 10000, "cpus=4 load=0:45/50 " BE4 " lc run@0*",

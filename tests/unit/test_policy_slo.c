@@ -195,6 +195,10 @@ static const struct {
 	{ "a core of its own, though another thread is warmer",
 	  "cpus=4 smt lc min=0 slo=400 run@0* ready:100@1",
 	  "2>1:ready-wait bar*:1:sibling" },
+	/* which cpu */
+	{ "near its memory, though far cpus are warm",
+	  "cpus=4 node=2 move=2 lc min=0 at=1 slo=1000 run@0",
+	  "2>0:ready-wait" },
 	/* limits */
 	{ "a maximum lowered", "cpus=2 lc max=1 run@0* run@1*",
 	  "1>-:give-back" },

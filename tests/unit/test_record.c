@@ -63,6 +63,7 @@ static int setup(void **state)
 		s->vcpu[i].vm = VM_NONE;
 	for (unsigned i = 0; i < 4; i++)
 		s->cpu[i] = (struct cpu_view){ .managed = i > 0,
+					       .floor = !i,
 					       .owner = VCPU_NONE,
 					       .sibling = (uint16_t)(i ^ 1),
 					       .llc = (uint16_t)(i / 2) };
@@ -159,6 +160,7 @@ static void same(const char *what)
 	assert_int_equal(file->s.cpu_cnt, s->cpu_cnt);
 	for (unsigned i = 0; i < s->cpu_cnt; i++)
 		if (file->s.cpu[i].managed != s->cpu[i].managed ||
+		    file->s.cpu[i].floor != s->cpu[i].floor ||
 		    file->s.cpu[i].sibling != s->cpu[i].sibling ||
 		    file->s.cpu[i].llc != s->cpu[i].llc)
 			fail_msg("%s: cpu %u", what, i);

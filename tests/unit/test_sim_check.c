@@ -41,7 +41,7 @@ static void takes_all(void *state, const struct snapshot *s, struct plan *p)
 	struct pick k;
 
 	if (base(state, s, p, &k))
-		plan_add(p, 0, VCPU_NONE, REASON_SPARE);
+		plan_add(p, s->vcpu[0].cpu, VCPU_NONE, REASON_SPARE);
 }
 
 static void gives_too_much(void *state, const struct snapshot *s,
@@ -76,7 +76,7 @@ static void swings(void *state, const struct snapshot *s, struct plan *p)
 	struct pick k;
 
 	base(state, s, p, &k);
-	plan_add(p, 1, s->cpu[1].owner == 1 ? VCPU_NONE : 1, REASON_SPARE);
+	plan_add(p, 3, s->cpu[3].owner == 1 ? VCPU_NONE : 1, REASON_SPARE);
 }
 
 static void is_good(void *state, const struct snapshot *s, struct plan *p)

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * better.c - a late VM changes a poor cpu for a better one
+ */
+#include "better.h"
+
+/* calm() - How far is @cpu from the floor? 0: on it; 1: on one core with it; 2:
+ * neither. Many come and go there, though none stays for long. */
+static unsigned calm(const struct snapshot *s, uint16_t cpu)
+{
+	if (s->cpu[cpu].floor)
+		return 0;
+	return 2 - cpumask_has(&s->floor, s->cpu[cpu].sibling);
+}
+
+/* quality() - Of @cpu for @vm, in the order of weight of pick_cpu(). */
+static unsigned quality(const struct pick *k, uint16_t vm, uint16_t cpu)
+{
+	const struct snapshot *s = k->s;
+	uint16_t home = s->vm[vm].node, node = s->cpu[cpu].node;
+	unsigned near = 0;
+
+	if (home < s->node_cnt && home < NODE_MAX && node < NODE_MAX)
+		near = UINT8_MAX - s->node[home].distance[node];
+	return near << 3 | calm(s, cpu) << 1 | cpumask_has(&k->alone, cpu);
+}
+
+/* poorest() - Of the cpus @vm owns and no line has moved; or CPU_NONE. */
+static uint16_t poorest(const struct pick *k, uint16_t vm)
+{
+	const struct snapshot *s = k->s;
+	uint16_t worst = CPU_NONE, cpu;
+
+	for (unsigned i = s->vm[vm].first_vcpu; i < snapshot_vcpus_end(s, vm);
+	     i++) {
+		cpu = s->vcpu[i].cpu;
+		if (cpu >= s->cpu_cnt || pick_owner(k, cpu) != i ||
+		    !s->cpu[cpu].managed || cpumask_has(&k->moved, cpu))
+			continue;
+		if (worst == CPU_NONE ||
+		    quality(k, vm, cpu) < quality(k, vm, worst))
+			worst = cpu;
+	}
+	return worst;
+}
+
+void better_pass(struct pick *k, uint16_t vm)
+{
+	uint16_t from = poorest(k, vm), to, vcpu;
+
+	if (from == CPU_NONE)
+		return;
+	to = pick_cpu(k, vm, PICK_ANY);
+	if (to == CPU_NONE || quality(k, vm, to) <= quality(k, vm, from))
+		return;
+	vcpu = pick_owner(k, from);
+	pick_drop(k, from, REASON_BUDGET);
+	pick_give(k, to, vcpu, REASON_BUDGET);
+}
