@@ -381,6 +381,12 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "replay"))
 		return replay_main(argc - 1, argv + 1);
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h"))
+			continue;
+		fputs(usage, stdout);
+		return 0;
+	}
 	for (size_t i = 0; argc > 1 && i < sizeof(command) / sizeof(*command);
 	     i++) {
 		if (strcmp(argv[1], command[i].name))
