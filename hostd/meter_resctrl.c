@@ -309,17 +309,19 @@ static int resctrl_watch(struct meter *m, const struct act_vm *vm)
 	fd = openat(m->dir, path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	for (unsigned i = 0; i < vm->vcpu_cnt; i++) {
-		int one = 0;
-
-		if (vm->tid[i])
-			one = is_others(m, vm->tid[i])
-				  ? -EBUSY
-				  : add_thread(fd, vm->tid[i]);
-		if (one)
-			err = one;
+	for (unsigned i = 0; i < vm->vcpu_cnt && err != -EBUSY; i++) {
+		if (vm->tid[i] && is_others(m, vm->tid[i]))
+			err = -EBUSY;
+		else if (vm->tid[i] && add_thread(fd, vm->tid[i]))
+			err = -errno;
 	}
 	close(fd);
+	if (err == -EBUSY) { /* a part of its traffic is none */
+		group_path(path, vm->vm, "");
+		unlinkat(m->dir, path, AT_REMOVEDIR);
+		m->watched[vm->vm] = false;
+		m->regrouped = true;
+	}
 	return err;
 }
 

@@ -165,15 +165,19 @@ static void less(struct bandwidth_state *st, const struct snapshot *s,
 	st->acted_ns[node] = s->now_ns;
 }
 
-/* may_have_more() - Has every other node room that @vm, whose memory may be
- * anywhere, could load? Else what one gives the other takes. */
-static bool may_have_more(const struct snapshot *s, uint16_t vm)
+/* fits() - Has every node that @vm loads, for all we know, room for the traffic
+ * of one more of its cpus? Else what one node gives another one takes. */
+static bool fits(const struct bandwidth_state *st, const struct snapshot *s,
+		 uint16_t vm)
 {
+	uint64_t each = s->vm[vm].mem_bytes_s / st->vm[vm].cpus;
+
 	for (unsigned i = 0; i < s->node_cnt && i < NODE_MAX; i++) {
 		const struct node_view *n = &s->node[i];
 
 		if (is_on(s, vm, i) && n->metered && n->mem_max_bytes_s &&
-		    n->mem_bytes_s > n->mem_max_bytes_s / 10 * ROOM_OF_10)
+		    n->mem_bytes_s + each >
+			n->mem_max_bytes_s / 10 * ROOM_OF_10)
 			return false;
 	}
 	return true;
@@ -184,22 +188,16 @@ static bool may_have_more(const struct snapshot *s, uint16_t vm)
 static void more(struct bandwidth_state *st, const struct snapshot *s,
 		 unsigned node, const struct cpumask *open, struct plan *p)
 {
-	const struct node_view *n = &s->node[node];
 	uint16_t best = VM_NONE;
-	unsigned has, next;
+	unsigned next;
 
 	for (uint16_t vm = 0; vm < s->vm_cnt; vm++)
 		if (st->vm[vm].cpus && harvests(s, vm) && is_on(s, vm, node) &&
-		    may_have_more(s, vm) &&
 		    (best == VM_NONE || st->vm[vm].cpus < st->vm[best].cpus))
 			best = vm;
-	if (best == VM_NONE)
+	if (best == VM_NONE || !fits(st, s, best))
 		return;
-	has = st->vm[best].cpus;
-	if (n->mem_bytes_s + s->vm[best].mem_bytes_s / has >
-	    n->mem_max_bytes_s / 10 * ROOM_OF_10)
-		return;
-	next = has + 1;
+	next = st->vm[best].cpus + 1u;
 	if (next >= s->vm[best].vcpu_cnt || next >= cpumask_count(open))
 		next = 0;
 	limit(st, s, best, next, open, p);

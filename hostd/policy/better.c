@@ -13,7 +13,7 @@ static unsigned calm(const struct snapshot *s, uint16_t cpu)
 	return 2 - cpumask_has(&s->floor, s->cpu[cpu].sibling);
 }
 
-/* quality() - Of @cpu for @vm, in the order of weight of pick_cpu(). */
+/* quality() - Of @cpu for @vm: what may make it slow there, worst first. */
 static unsigned quality(const struct pick *k, uint16_t vm, uint16_t cpu)
 {
 	const struct snapshot *s = k->s;
@@ -47,11 +47,18 @@ static uint16_t poorest(const struct pick *k, uint16_t vm)
 void better_pass(struct pick *k, uint16_t vm)
 {
 	uint16_t from = poorest(k, vm), to, vcpu;
+	struct cpumask free = k->free;
+	unsigned poor;
 
 	if (from == CPU_NONE)
 		return;
+	poor = quality(k, vm, from);
+	cpumask_for_each (cpu, &free)
+		if (quality(k, vm, (uint16_t)cpu) <= poor)
+			cpumask_clear(&k->free, cpu);
 	to = pick_cpu(k, vm, PICK_ANY);
-	if (to == CPU_NONE || quality(k, vm, to) <= quality(k, vm, from))
+	k->free = free;
+	if (to == CPU_NONE)
 		return;
 	vcpu = pick_owner(k, from);
 	pick_drop(k, from, REASON_BUDGET);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * better.h - a stage of policies: a late VM changes a poor cpu for a better one
+ * better.h - a part of policy slo: a late VM changes a poor cpu for a better
+ * one
  *
  * A cpu is given when it is needed, and then the best one free may be the
  * second thread of a busy core, one far from the VM's memory, or the floor. A
@@ -13,12 +14,12 @@
 #include "pick.h"
 
 /*
- * better_pass() - Change the poorest cpu of @vm for the free one that suits it
- * best, if that is better
+ * better_pass() - Change the poorest cpu of @vm for a better one, if one is
+ * free; of several, pick_cpu()'s
  *
- * Nearer to its memory; else farther from the floor; else with a core to
- * itself. The VM owns as many as before, nobody else loses one. O(vcpus of the
- * VM).
+ * Better: nearer to its memory; else farther from the floor; else with a core
+ * to itself. The VM owns as many as before, nobody else loses one. O(vcpus of
+ * the VM, free cpus).
  */
 void better_pass(struct pick *k, uint16_t vm);
 

@@ -109,8 +109,10 @@ bool budget_turn(struct budget *b, const struct vm_view *v, uint64_t now_ns)
 	uint64_t age_ns = now_ns - b->begin_ns;
 	bool full = allowed(v, done) >= ALLOWED_MIN * 1000;
 
-	if (v->slo_ns != b->slo_ns || v->slo_permyriad != b->permyriad)
+	if (v->slo_ns != b->slo_ns || v->slo_permyriad != b->permyriad) {
 		budget_start(b, v, now_ns);
+		return false;
+	}
 	if (!v->slo_ns || v->done < b->done || v->late < b->late) {
 		budget_pause(b, v,
 			     now_ns); /* counted anew, or nothing to count */

@@ -20,6 +20,7 @@ void pick_begin(struct pick *k, const struct snapshot *s, struct plan *p)
 	k->by_node = false;
 	k->whole = false;
 	k->victims_known = false;
+	k->searches = 0;
 	k->free = s->free;
 	k->gone = s->gone;
 	k->alone = s->alone;

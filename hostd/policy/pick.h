@@ -20,7 +20,8 @@
 #include "policy.h"
 #include "snapshot.h"
 
-#define PICK_VICTIMS 32
+#define PICK_VICTIMS  32
+#define PICK_SEARCHES 4 /* of one decision, through all cpus for one asker */
 
 struct pick {
 	const struct snapshot *s;
@@ -40,7 +41,7 @@ struct pick {
 	/* pick_take(): cpus of others, the best first, once they were looked
 	 * for
 	 */
-	uint16_t victim[PICK_VICTIMS], victim_cnt;
+	uint16_t victim[PICK_VICTIMS], victim_cnt, searches;
 	bool victims_known;
 };
 
@@ -167,7 +168,8 @@ uint16_t pick_loser(const struct pick *k, uint16_t vm);
  * Should be through: an SLO after it began to want a cpu; after it began to
  * run, or half an SLO ago if that is later: it has gone through several since
  * then. O(cpus) when it is called first in a decision, which finds the best
- * PICK_VICTIMS for all that follow; O(PICK_VICTIMS) then.
+ * PICK_VICTIMS for all that follow, and for PICK_SEARCHES askers who may have
+ * none of them; else O(PICK_VICTIMS).
  * Return: a cpu, or CPU_NONE.
  */
 uint16_t pick_take(struct pick *k, uint16_t asker, uint16_t vcpu,

@@ -39,7 +39,7 @@ enum reason {
 	REASON_GIVE_BACK,  /* owned more than it used for a while */
 	REASON_SPARE,	   /* nobody else wants the cpu */
 	REASON_HINT,	   /* its agent says work waits inside the guest */
-	REASON_BUDGET,	   /* more frames or answers late than its SLO allows */
+	REASON_BUDGET,	   /* a late VM changes for a better cpu */
 	REASON_HOME,	   /* back to the node its memory is on */
 	REASON_HARVESTER,  /* a harvester keeps an owner from its own cpu */
 	REASON_SIBLING,	  /* what runs on the SMT sibling slows an owner down */

@@ -117,10 +117,12 @@
  * was going to take a free cpu. */
 #define AGAIN_NS (50 * US)
 
-/* Of one decision: VMs looked into, searches for a cpu, searches for one of
- * another VM (0.3 us each), of them such as go through the VMs, timers. */
+/* Of one decision: searches for one of another VM's cpus (0.3 us each), of them
+ * such as go through the VMs; changes for a better cpu; VMs looked into,
+ * searches for a cpu, timers. */
 #define TAKES_MAX    32
 #define VAIN_MAX     4
+#define CHANGES_MAX  4
 #define ASKS_MAX     64
 #define SEARCHES_MAX 64
 #define TIMERS_MAX   64
@@ -328,7 +330,7 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 {
 	const struct vm_view *v = &k->s->vm[vm];
 	struct slo_vm *m = &st->vm[vm];
-	bool poor;
+	bool poor, late = false;
 
 	if (!pick_is_lc(k->s, vm)) {
 		m->live = false;
@@ -341,10 +343,13 @@ static void watch(struct pick *k, struct slo_state *st, uint16_t vm)
 	}
 	if (is_short(st, k->s)) /* then no gear makes anybody late */
 		budget_pause(&m->budget, v, k->s->now_ns);
-	else if ((v->done != m->budget.done || v->late != m->budget.late) &&
-		 budget_turn(&m->budget, v, k->s->now_ns))
-		better_pass(k, vm);
+	else if (v->done != m->budget.done || v->late != m->budget.late)
+		late = budget_turn(&m->budget, v, k->s->now_ns);
 	m->halted_ns = give_halted(k, st, vm);
+	if (late && st->changes < CHANGES_MAX) {
+		better_pass(k, vm);
+		st->changes++;
+	}
 	poor = starved(k, vm);
 	if ((v->delay_ns || v->ready_ns || v->held || v->hinted || poor) &&
 	    k->s->now_ns >= m->grace_ns)
@@ -363,7 +368,8 @@ static bool dropped(const struct pick *k)
 {
 	for (unsigned i = 0; i < k->plan->count; i++)
 		if (k->plan->grant[i].vcpu == VCPU_NONE &&
-		    k->plan->grant[i].reason == REASON_GIVE_BACK)
+		    (k->plan->grant[i].reason == REASON_GIVE_BACK ||
+		     k->plan->grant[i].reason == REASON_BUDGET))
 			return true;
 	return false;
 }
@@ -559,7 +565,7 @@ void slo_pass(struct slo_state *st, struct pick *k)
 	k->quiet = st->cores.quiet;
 	pick_guarantee(k);
 	pick_trim(k);
-	st->ask_cnt = st->takes = st->vain = 0;
+	st->ask_cnt = st->takes = st->vain = st->changes = 0;
 	for (unsigned i = 0; i < s->changed_cnt; i++) {
 		if (i + AHEAD < s->changed_cnt) {
 			const struct slo_vm *m = &st->vm[s->changed[i + AHEAD]];

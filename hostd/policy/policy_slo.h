@@ -41,8 +41,9 @@ struct slo_ask {
 struct slo_state {
 	uint16_t turn; /* where the next round of asking starts */
 	uint16_t ask_cnt;
-	uint16_t takes; /* searches for somebody's cpu in this decision */
-	uint16_t vain;	/* of them, such as found no victim */
+	uint16_t takes;	  /* searches for somebody's cpu in this decision */
+	uint16_t vain;	  /* of them, such as found no victim */
+	uint16_t changes; /* late VMs that looked for a better cpu */
 	struct slo_ask ask[VM_MAX];
 	uint64_t short_ns; /* when a VM last asked and no cpu was free */
 	struct cores_state cores;

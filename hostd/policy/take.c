@@ -8,7 +8,8 @@
  * first. So: by deadlines, within equal parts.
  *
  * Whose cpu would be missed least hangs little on who asks: a decision looks
- * for the best few once, and each asker takes the first of them he may have.
+ * for the best few once, and each asker takes the best of them he may have.
+ * Where he may have none of them, and there are more, it looks for him alone.
  */
 #include "pick.h"
 
@@ -135,13 +136,48 @@ static void find_victims(struct pick *k, uint64_t settle_ns)
 	k->victims_known = true;
 }
 
+/* search() - Through all cpus, for one asker; bounded, see PICK_SEARCHES. */
+static uint16_t search(struct pick *k, uint16_t asker, uint16_t vcpu,
+		       uint64_t settle_ns)
+{
+	uint64_t best_worth = 0, w;
+	uint16_t best = CPU_NONE;
+
+	if (k->searches == PICK_SEARCHES)
+		return CPU_NONE;
+	k->searches++;
+	for (uint16_t cpu = 0; cpu < k->s->cpu_cnt; cpu++) {
+		w = worth(k, cpu, settle_ns);
+		if (w <= best_worth ||
+		    !may_take(k, cpu, asker, vcpu, settle_ns))
+			continue;
+		best = cpu;
+		best_worth = w;
+	}
+	return best;
+}
+
+/* The list says who owned most when the decision began. */
 uint16_t pick_take(struct pick *k, uint16_t asker, uint16_t vcpu,
 		   uint64_t settle_ns)
 {
+	uint64_t best_worth = 0, w;
+	uint16_t best = CPU_NONE;
+
 	if (!k->victims_known)
 		find_victims(k, settle_ns);
-	for (unsigned i = 0; i < k->victim_cnt; i++)
-		if (may_take(k, k->victim[i], asker, vcpu, settle_ns))
-			return k->victim[i];
-	return CPU_NONE;
+	for (unsigned i = 0; i < k->victim_cnt; i++) {
+		if (!may_take(k, k->victim[i], asker, vcpu, settle_ns))
+			continue;
+		w = worth(k, k->victim[i], settle_ns);
+		if (w <= best_worth)
+			continue;
+		best = k->victim[i];
+		best_worth = w;
+		if (k->s->vm[k->s->vcpu[pick_owner(k, best)].vm].slo_ns)
+			break; /* none behind it is better */
+	}
+	if (best == CPU_NONE && k->victim_cnt == PICK_VICTIMS)
+		return search(k, asker, vcpu, settle_ns);
+	return best;
 }

@@ -217,6 +217,7 @@ static void see(const struct replay *p, struct replay_run *run,
 	struct snapshot *s = &run->s;
 
 	s->now_ns = from->now_ns;
+	s->move_ns = from->move_ns;
 	s->vm_cnt = from->vm_cnt;
 	s->vcpu_cnt = from->vcpu_cnt;
 	s->node_cnt = from->node_cnt;

@@ -212,7 +212,7 @@ static void show_all(struct snapshot *s)
 
 void scene_build(struct snapshot *s, const char *text)
 {
-	char copy[1024], *word, *rest = NULL;
+	char *copy = strdup(text), *word, *rest = NULL;
 
 	memset(s, 0, sizeof(*s));
 	s->now_ns = SCENE_NOW_NS;
@@ -220,12 +220,13 @@ void scene_build(struct snapshot *s, const char *text)
 		s->vcpu[i] = (struct vcpu_view){ .vm = VM_NONE,
 						 .cpu = CPU_NONE,
 						 .last_cpu = CPU_NONE };
-	snprintf(copy, sizeof(copy), "%s", text);
+	assert_non_null(copy);
 	for (word = strtok_r(copy, " ", &rest); word;
 	     word = strtok_r(NULL, " ", &rest))
 		if (!cpu_word(s, word) && !vm_word(s, word) &&
 		    !vcpu_word(s, word))
 			fail_msg("scene: \"%s\" in \"%s\"", word, text);
+	free(copy);
 	show_all(s);
 }
 

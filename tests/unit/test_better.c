@@ -38,6 +38,8 @@ static const struct {
 	{ "on one core with it", HOST "floor=4 lc at=1 run@5*",
 	  "5>-:budget 6>0:budget" },
 	{ "no other is free", "cpus=2 smt floor=0 lc run@0* lc run@1*", "" },
+	{ "the floor is free, and a whole core: not the floor",
+	  "cpus=8 smt floor=0 lc run@2* lc run@3*", "2>-:budget 4>0:budget" },
 	{ "one of several, the poorest",
 	  HOST "floor=4 lc at=1 run@5* run@4* run@0* lc run@7*",
 	  "0>-:budget 6>2:budget" },

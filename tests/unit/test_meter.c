@@ -254,6 +254,7 @@ static void test_script(void **unused)
 /* --- resctrl ------------------------------------------------------------- */
 
 #define GROUP "sys/fs/resctrl/mon_groups/heighliner-3/"
+#define FIFTH "sys/fs/resctrl/mon_groups/heighliner-5/"
 
 static void test_resctrl(void **unused)
 {
@@ -279,17 +280,6 @@ static void test_resctrl(void **unused)
 	vm.tid[1] = 0;
 	assert_int_equal(meter_resctrl.watch(m, &vm), 0);
 	assert_string_equal(get(GROUP "tasks"), "100\n102\n");
-
-	/* one thread somebody else monitors, one nobody, one we do */
-	set_vm(5, "c", 3);
-	put("proc/100/cpu_resctrl_groups", "res:/\nmon:theirs\n");
-	put("proc/101/cpu_resctrl_groups", "res:/\nmon:\n");
-	put("proc/102/cpu_resctrl_groups", "res:/\nmon:heighliner-2\n");
-	put("sys/fs/resctrl/mon_groups/heighliner-5/tasks", "");
-	assert_int_equal(meter_resctrl.watch(m, &vm), -EBUSY);
-	assert_string_equal(get("sys/fs/resctrl/mon_groups/heighliner-5/tasks"),
-			    "101\n102\n");
-	set_vm(3, "a", 3);
 
 	/* a control group of libvirt's adds to the nodes, not to the VM */
 	put("sys/fs/resctrl/vm-b/mon_data/mon_L3_00/mbm_total_bytes", "500\n");
@@ -319,6 +309,22 @@ static void test_resctrl(void **unused)
 	assert_int_equal(meter_resctrl.watch(m, &vm), 0);
 	read_at(m, &meter_resctrl, 8);
 	assert_false(sample.vm[3].there);
+	/* a thread nobody monitors, one we do */
+	set_vm(5, "c", 3);
+	put("proc/100/cpu_resctrl_groups", "res:/\nmon:\n");
+	put("proc/101/cpu_resctrl_groups", "res:/\nmon:heighliner-2\n");
+	put(FIFTH "tasks", "");
+	put(FIFTH "mon_data/mon_L3_00/mbm_total_bytes", "7\n");
+	put(FIFTH "mon_data/mon_L3_01/mbm_total_bytes", "0\n");
+	assert_int_equal(meter_resctrl.watch(m, &vm), 0);
+	assert_string_equal(get(FIFTH "tasks"), "100\n101\n102\n");
+	read_at(m, &meter_resctrl, 8);
+	assert_int_equal(sample.vm[5].bytes, 7);
+	/* and one somebody else does: not metered at all */
+	put("proc/102/cpu_resctrl_groups", "res:/\nmon:theirs\n");
+	assert_int_equal(meter_resctrl.watch(m, &vm), -EBUSY);
+	read_at(m, &meter_resctrl, 8);
+	assert_false(sample.vm[5].there);
 	/* no such group can be made */
 	set_vm(4, "b", 1);
 	assert_int_equal(meter_resctrl.watch(m, &vm), -ENOENT);

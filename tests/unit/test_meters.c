@@ -41,12 +41,15 @@ static const struct meters_set slow = { .acts = false };
 static uint16_t home;
 static int home_err;
 static unsigned asked;
+static void (*meanwhile)(void); /* what others do while it looks */
 
 int node_of_process(const char *root, pid_t pid, uint16_t *node)
 {
 	assert_string_equal(root, "/nowhere");
 	assert_int_equal(pid, 4000 + vm.vm);
 	asked++;
+	if (meanwhile)
+		meanwhile();
 	*node = home;
 	return home_err;
 }
@@ -72,6 +75,7 @@ static void begin(const char *script, unsigned nodes)
 	home = NODE_NONE;
 	home_err = 0;
 	asked = 0;
+	meanwhile = NULL;
 	snprintf(name, sizeof(name), "script:%s", path);
 	assert_int_equal(meters_open(&m, name, &c), 0);
 	meters_set(m, &fast);
@@ -222,6 +226,40 @@ static void test_homes(void **unused)
 	meters_close(m);
 }
 
+static void goes(void)
+{
+	meters_gone(m, 2);
+}
+
+static void another_comes(void)
+{
+	vm.pid++; /* in the same slot */
+	meters_vm(m, &vm);
+	vm.pid--;
+}
+
+/* A look may take long: nobody waits for it, and who has gone meanwhile, or is
+ * another one, is not told of. */
+static void test_gone_meanwhile(void **unused)
+{
+	static void (*const what[])(void) = { goes, another_comes };
+	uint64_t now_ns;
+
+	(void)unused;
+	for (unsigned i = 0; i < 2; i++) {
+		now_ns = clock_now_ns() + METERS_NODE_FIRST_NS + S;
+		begin("", 2);
+		runs(2, "a");
+		home = 1;
+		meanwhile = what[i];
+		(void)meters_turn(m, now_ns);
+		assert_int_equal(asked, 1);
+		shown();
+		assert_int_not_equal(snap.vm[2].node, 1);
+		meters_close(m);
+	}
+}
+
 /* One node: no need to look. */
 static void test_one_node(void **unused)
 {
@@ -309,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_nodes_by_vms),
 		cmocka_unit_test(test_homes),
+		cmocka_unit_test(test_gone_meanwhile),
 		cmocka_unit_test(test_one_node),
 		cmocka_unit_test(test_no_meter),
 		cmocka_unit_test(test_thread),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -133,12 +134,71 @@ static void test_once(void **unused)
 	assert_string_equal(scene_plan(&plan), "1>1:delay 0>-:give-back");
 }
 
+static uint16_t take(uint16_t vm, unsigned vcpu)
+{
+	vcpu += vm * SCENE_VCPUS;
+	return pick_take(&pick, vm, (uint16_t)vcpu, 1000);
+}
+
+/* More who may wait than a decision remembers, and this asker may have none of
+ * them: they own less than he does. He takes from who owns more. */
+static void test_take_beyond_the_list(void **unused)
+{
+	enum { LOOSE = PICK_VICTIMS + 8, HOG = LOOSE, ASKER };
+	static char text[4000];
+	size_t n = 0;
+
+	(void)unused;
+	n += (size_t)sprintf(text + n, "cpus=%u move=2", LOOSE + 12);
+	for (unsigned i = 0; i < LOOSE; i++)
+		n += (size_t)sprintf(text + n, " lc min=0 slo=900000 run@%u*",
+				     i);
+	n += (size_t)sprintf(text + n, " lc min=0 slo=4000");
+	for (unsigned i = LOOSE; i < LOOSE + 10; i++)
+		n += (size_t)sprintf(text + n, " run@%u*", i);
+	sprintf(text + n, " lc min=0 slo=1000 run@%u* run@%u* ready:900",
+		LOOSE + 10, LOOSE + 11);
+	scene_build(&snap, text);
+	plan.count = 0;
+	pick_begin(&pick, &snap, &plan);
+	assert_in_range(take(ASKER, 2), LOOSE, LOOSE + 9);
+	/* so many times */
+	for (unsigned i = 1; i < PICK_SEARCHES; i++)
+		assert_int_not_equal(take(ASKER, 2), CPU_NONE);
+	assert_int_equal(take(ASKER, 2), CPU_NONE);
+}
+
+/* Of those who may always wait, who owns most now loses next. */
+static void test_take_in_turn(void **unused)
+{
+	uint16_t cpu;
+
+	(void)unused;
+	scene_build(&snap,
+		    "cpus=5 move=2 lc min=0 run@0* run@1* run@2* "
+		    "lc min=0 run@3* run@4* "
+		    "lc min=0 slo=1000 ready:9 lc min=0 slo=1000 ready:9 "
+		    "lc min=0 slo=1000 ready:9");
+	plan.count = 0;
+	pick_begin(&pick, &snap, &plan);
+	for (uint16_t vm = 2; vm < 5; vm++) {
+		cpu = take(vm, 0);
+		assert_int_not_equal(cpu, CPU_NONE);
+		pick_give(&pick, cpu, (uint16_t)(vm * SCENE_VCPUS),
+			  REASON_PREEMPTED);
+	}
+	assert_int_equal(pick_owned(&pick, 0), 1);
+	assert_int_equal(pick_owned(&pick, 1), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_where),
 		cmocka_unit_test(test_loser),
 		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_take_beyond_the_list),
+		cmocka_unit_test(test_take_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,8 +214,8 @@ static const struct {
 	      "be mem=60 run run run run",
 	      "bar0:3:bandwidth" },
 	    { 10000,
-	      "cpus=4 node=2 load=0:48/50 load=1:10/50 "
-	      "be mem=48 run run run run",
+	      "cpus=4 node=2 load=0:45/50 load=1:10/50 "
+	      "be mem=45 run run run run",
 	      "" },
 	    { 20000,
 	      "cpus=4 node=2 load=0:20/50 load=1:10/50 "

@@ -252,11 +252,12 @@ static int teardown(void **state)
 
 /*
  * story() - A frame waits 300 us for web, which owns nothing; then it is quiet
- * for a while, and the cpu is given back.
+ * for a while, and the cpu is given back. @move_ns: what hostd knew of moves
  */
-static void story(const struct policy_ops *policy)
+static void story(const struct policy_ops *policy, uint64_t move_ns)
 {
 	host(policy);
+	s->move_ns = move_ns;
 	add_vm(0, "web", 0, 2, 400 * US);
 	add_vm(1, "batch", 8, 1, 0);
 	run(8, VCPU_RUN_RUNNING);
@@ -277,7 +278,7 @@ static void test_same(void **state)
 	const struct replay_vm *was, *is;
 
 	(void)state;
-	story(&policy_slo);
+	story(&policy_slo, 0);
 	replay(&policy_slo, NULL, 0);
 	was = &p->tally[REPLAY_RECORDED].vm[0];
 	is = &p->tally[1].vm[0];
@@ -302,7 +303,7 @@ static void test_same(void **state)
 static void test_other_slo(void **state)
 {
 	(void)state;
-	story(&policy_slo);
+	story(&policy_slo, 0);
 	replay(&policy_slo, "web", 40 * US);
 	assert_in_range(p->over_ns[0], 240 * US, 280 * US);
 	assert_int_equal(p->tally[1].vm[0].gained, 1);
@@ -312,10 +313,23 @@ static void test_other_slo(void **state)
 	assert_int_equal(p->over_ns[0], 0);
 }
 
+/* What a move takes is part of a recording: who owns nothing asks at once. */
+static void test_move_cost(void **state)
+{
+	(void)state;
+	story(&policy_slo, 2 * US);
+	replay(&policy_slo, NULL, 0);
+	assert_int_equal(p->file.s.move_ns, 2 * US);
+	assert_int_equal(p->tally[1].moves, p->tally[REPLAY_RECORDED].moves);
+	assert_int_equal(p->tally[1].reason[REASON_READY_WAIT],
+			 p->tally[REPLAY_RECORDED].reason[REASON_READY_WAIT]);
+	assert_int_equal(p->over_ns[0], 0);
+}
+
 static void test_other_policy(void **state)
 {
 	(void)state;
-	story(&policy_slo);
+	story(&policy_slo, 0);
 	replay(&policy_static, NULL, 0);
 	/* both vcpus have one from the first look on, for good */
 	assert_int_equal(p->tally[1].vm[0].gained, 2);
@@ -477,7 +491,7 @@ static void test_command(void **state)
 	};
 
 	(void)state;
-	story(&policy_slo);
+	story(&policy_slo, 0);
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int rc = command(rows[i].words);
 
@@ -500,6 +514,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_other_slo),
+		cmocka_unit_test(test_move_cost),
 		cmocka_unit_test(test_other_policy),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_slots),
