@@ -113,10 +113,11 @@ class Cases:
         """An agent with the page: workers follow the grants, the host sees
         hints; stopped, it leaves nothing behind."""
         self.start()
+        wait_for(f"the agent to say it has {len(self.before) - 2} workers",
+                 lambda: agents(self.lab, self.name)["workers"] >=
+                 len(self.before) - 2, FOLLOW_S, 0.2)
         says = agents(self.lab, self.name)
         say(f"  hostctl agents: {says}")
-        check(says["workers"] >= len(self.before) - 2,
-              f"{says['workers']} workers, {len(self.before)} threads")
         wait_for("hostd to see a hint under load", self.hinted, 20, 0)
         for count in (*self.sides.steps, self.owned):
             self.own(count)
