@@ -149,14 +149,14 @@ static void test_take_beyond_the_list(void **unused)
 	size_t n = 0;
 
 	(void)unused;
-	n += (size_t)sprintf(text + n, "cpus=%u move=2", LOOSE + 12);
+	n += (size_t)sprintf(text + n, "cpus=%d move=2", LOOSE + 12);
 	for (unsigned i = 0; i < LOOSE; i++)
 		n += (size_t)sprintf(text + n, " lc min=0 slo=900000 run@%u*",
 				     i);
 	n += (size_t)sprintf(text + n, " lc min=0 slo=4000");
 	for (unsigned i = LOOSE; i < LOOSE + 10; i++)
 		n += (size_t)sprintf(text + n, " run@%u*", i);
-	sprintf(text + n, " lc min=0 slo=1000 run@%u* run@%u* ready:900",
+	sprintf(text + n, " lc min=0 slo=1000 run@%d* run@%d* ready:900",
 		LOOSE + 10, LOOSE + 11);
 	scene_build(&snap, text);
 	plan.count = 0;
