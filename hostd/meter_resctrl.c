@@ -289,19 +289,28 @@ static int add_thread(int fd, pid_t tid)
 	return write(fd, text, (size_t)n) == n ? 0 : -errno;
 }
 
+/* drop_group() - What it counted leaves the sum. */
+static void drop_group(struct meter *m, uint16_t vm)
+{
+	char path[PATH_BYTES];
+
+	if (!m->watched[vm])
+		return;
+	group_path(path, vm, "");
+	unlinkat(m->dir, path, AT_REMOVEDIR);
+	m->watched[vm] = false;
+	m->regrouped = true;
+}
+
 static int resctrl_watch(struct meter *m, const struct act_vm *vm)
 {
 	char path[PATH_BYTES];
 	int fd, err = 0;
 
-	group_path(path, vm->vm, "");
-	if (m->watched[vm->vm]) { /* what it counted leaves the sum */
-		unlinkat(m->dir, path, AT_REMOVEDIR);
-		m->regrouped = true;
-	}
-	m->watched[vm->vm] = false;
+	drop_group(m, vm->vm);
 	if (!vm->vcpu_cnt)
 		return 0;
+	group_path(path, vm->vm, "");
 	if (mkdirat(m->dir, path, 0755) && errno != EEXIST)
 		return -errno;
 	m->watched[vm->vm] = true;
@@ -316,12 +325,8 @@ static int resctrl_watch(struct meter *m, const struct act_vm *vm)
 			err = -errno;
 	}
 	close(fd);
-	if (err == -EBUSY) { /* a part of its traffic is none */
-		group_path(path, vm->vm, "");
-		unlinkat(m->dir, path, AT_REMOVEDIR);
-		m->watched[vm->vm] = false;
-		m->regrouped = true;
-	}
+	if (err == -EBUSY)
+		drop_group(m, vm->vm); /* a part of its traffic is none */
 	return err;
 }
 

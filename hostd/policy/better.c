@@ -8,9 +8,11 @@
  * neither. Many come and go there, though none stays for long. */
 static unsigned calm(const struct snapshot *s, uint16_t cpu)
 {
+	uint16_t sibling = s->cpu[cpu].sibling;
+
 	if (s->cpu[cpu].floor)
 		return 0;
-	return 2 - cpumask_has(&s->floor, s->cpu[cpu].sibling);
+	return sibling < s->cpu_cnt && s->cpu[sibling].floor ? 1 : 2;
 }
 
 /* quality() - Of @cpu for @vm: what may make it slow there, worst first. */
@@ -33,9 +35,8 @@ static uint16_t poorest(const struct pick *k, uint16_t vm)
 
 	for (unsigned i = s->vm[vm].first_vcpu; i < snapshot_vcpus_end(s, vm);
 	     i++) {
-		cpu = s->vcpu[i].cpu;
-		if (cpu >= s->cpu_cnt || pick_owner(k, cpu) != i ||
-		    !s->cpu[cpu].managed || cpumask_has(&k->moved, cpu))
+		cpu = pick_held(k, vm, i);
+		if (cpu == CPU_NONE)
 			continue;
 		if (worst == CPU_NONE ||
 		    quality(k, vm, cpu) < quality(k, vm, worst))
@@ -46,7 +47,7 @@ static uint16_t poorest(const struct pick *k, uint16_t vm)
 
 void better_pass(struct pick *k, uint16_t vm)
 {
-	uint16_t from = poorest(k, vm), to, vcpu;
+	uint16_t from = poorest(k, vm), to;
 	struct cpumask free = k->free;
 	unsigned poor;
 
@@ -58,9 +59,6 @@ void better_pass(struct pick *k, uint16_t vm)
 			cpumask_clear(&k->free, cpu);
 	to = pick_cpu(k, vm, PICK_ANY);
 	k->free = free;
-	if (to == CPU_NONE)
-		return;
-	vcpu = pick_owner(k, from);
-	pick_drop(k, from, REASON_BUDGET);
-	pick_give(k, to, vcpu, REASON_BUDGET);
+	if (to != CPU_NONE)
+		pick_change(k, from, to, REASON_BUDGET);
 }

@@ -23,22 +23,6 @@ static unsigned far(const struct snapshot *s, uint16_t vm, uint16_t cpu)
 	return s->node[home].distance[node];
 }
 
-/* owned_cpu() - The cpu @vcpu of @vm owns and no plan has moved; or CPU_NONE.
- */
-static uint16_t owned_cpu(const struct pick *k, uint16_t vm, unsigned vcpu)
-{
-	const struct snapshot *s = k->s;
-	uint16_t cpu;
-
-	if (vcpu >= s->vcpu_cnt || s->vcpu[vcpu].vm != vm)
-		return CPU_NONE;
-	cpu = s->vcpu[vcpu].cpu;
-	if (cpu >= s->cpu_cnt || s->cpu[cpu].owner != vcpu ||
-	    !s->cpu[cpu].managed || cpumask_has(&k->moved, cpu))
-		return CPU_NONE;
-	return cpu;
-}
-
 /* farthest() - Of the cpus @vm owns, the one farthest from its memory.
  * @settled: only those that did not change hands just now
  * Return: a cpu off its node, or CPU_NONE. */
@@ -53,7 +37,7 @@ static uint16_t farthest(const struct pick *k, uint16_t vm, bool settled)
 		return CPU_NONE;
 	most = s->node[s->vm[vm].node].distance[s->vm[vm].node];
 	for (unsigned i = 0; i < s->vm[vm].vcpu_cnt; i++) {
-		uint16_t cpu = owned_cpu(k, vm, s->vm[vm].first_vcpu + i);
+		uint16_t cpu = pick_held(k, vm, s->vm[vm].first_vcpu + i);
 
 		if (cpu == CPU_NONE)
 			continue;
@@ -84,16 +68,14 @@ static void list_changed(struct home_state *st, const struct pick *k)
 static void go_home(struct pick *k, uint16_t vm)
 {
 	const struct snapshot *s = k->s;
-	uint16_t from = farthest(k, vm, true), to, vcpu;
+	uint16_t from = farthest(k, vm, true), to;
 
 	if (from == CPU_NONE)
 		return;
 	to = pick_cpu(k, vm, PICK_ANY);
 	if (to == CPU_NONE || far(s, vm, to) >= far(s, vm, from))
 		return;
-	vcpu = s->cpu[from].owner;
-	pick_drop(k, from, REASON_HOME);
-	pick_give(k, to, vcpu, REASON_HOME);
+	pick_change(k, from, to, REASON_HOME);
 }
 
 void home_pass(struct home_state *st, struct pick *k)

@@ -78,6 +78,28 @@ void pick_drop(struct pick *k, uint16_t cpu, enum reason why)
 	move(k, cpu, VCPU_NONE, why);
 }
 
+void pick_change(struct pick *k, uint16_t from, uint16_t to, enum reason why)
+{
+	uint16_t vcpu = pick_owner(k, from);
+
+	pick_drop(k, from, why);
+	pick_give(k, to, vcpu, why);
+}
+
+uint16_t pick_held(const struct pick *k, uint16_t vm, unsigned vcpu)
+{
+	const struct snapshot *s = k->s;
+	uint16_t cpu;
+
+	if (vcpu >= s->vcpu_cnt || s->vcpu[vcpu].vm != vm)
+		return CPU_NONE;
+	cpu = s->vcpu[vcpu].cpu;
+	if (cpu >= s->cpu_cnt || s->cpu[cpu].owner != vcpu ||
+	    !s->cpu[cpu].managed || cpumask_has(&k->moved, cpu))
+		return CPU_NONE;
+	return cpu;
+}
+
 /* is_busy() - Does @vcpu own a cpu, or did until this plan? */
 static bool is_busy(const struct pick *k, unsigned vcpu)
 {

@@ -94,6 +94,14 @@ void pick_give(struct pick *k, uint16_t cpu, uint16_t vcpu, enum reason why);
 /* pick_drop() - Plan @cpu for nobody. */
 void pick_drop(struct pick *k, uint16_t cpu, enum reason why);
 
+/* pick_change() - Plan @to, a free cpu, for who owns @from, which nobody will.
+ */
+void pick_change(struct pick *k, uint16_t from, uint16_t to, enum reason why);
+
+/* pick_held() - The managed cpu slot @vcpu of @vm owns and no line of the plan
+ * has moved; or CPU_NONE. */
+uint16_t pick_held(const struct pick *k, uint16_t vm, unsigned vcpu);
+
 /*
  * pick_because() - The figures behind the line that is planned next
  * @saw_ns, @limit_ns: as in struct grant; a line without them says 0. Of

@@ -133,7 +133,7 @@ struct snapshot {
 	/* Derived from the above: snapshot.h says by whom, and keeps it true.
 	 * Policies find here what they would else walk over all cpus or VMs
 	 * for. An owner is gone when its slot is, or owns another cpu. */
-	struct cpumask managed, floor;
+	struct cpumask managed;
 	struct cpumask free;  /* managed; the owner is nobody, or gone */
 	struct cpumask gone;  /* must be taken from who owns it: gone, or the
 				 cpu is not managed */

@@ -308,10 +308,9 @@ static uint64_t give_halted(struct pick *k, const struct slo_state *st,
 	for (unsigned i = v->first_vcpu;
 	     i < snapshot_vcpus_end(s, vm) && pick_owned(k, vm) > v->cpus_min;
 	     i++) {
-		uint16_t cpu = s->vcpu[i].cpu;
+		uint16_t cpu = pick_held(k, vm, i);
 
-		if (s->vcpu[i].run != VCPU_RUN_HALTED || cpu >= s->cpu_cnt ||
-		    pick_owner(k, cpu) != i || cpumask_has(&k->moved, cpu))
+		if (cpu == CPU_NONE || s->vcpu[i].run != VCPU_RUN_HALTED)
 			continue;
 		halted_ns = pick_halted_ns(s, (uint16_t)i);
 		if (halted_ns < linger) {

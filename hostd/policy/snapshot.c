@@ -130,12 +130,9 @@ static void index_vms(struct snapshot *s)
 static void index_owners(struct snapshot *s)
 {
 	s->managed = s->free = s->gone = s->alone = (struct cpumask){ 0 };
-	s->floor = (struct cpumask){ 0 };
 	for (unsigned i = 0; i < s->vcpu_cnt; i++)
 		s->vcpu[i].cpu = CPU_NONE;
 	for (uint16_t cpu = 0; cpu < s->cpu_cnt; cpu++) {
-		if (s->cpu[cpu].floor)
-			cpumask_set(&s->floor, cpu);
 		if (s->cpu[cpu].managed) {
 			cpumask_set(&s->managed, cpu);
 			cpumask_set(&s->free, cpu);

@@ -4,7 +4,7 @@
  *
  * A snapshot says who owns what in one place, cpu_view.owner. Everything marked
  * derived in policy.h follows from that, from what is configured (managed,
- * floor, topology, class, limits, slots) and from nothing else. Who fills a
+ * topology, class, limits, slots) and from nothing else. Who fills a
  * snapshot calls snapshot_index() after he changed something configured, and
  * snapshot_own() for every cpu that changes hands; the latter is all that a
  * decision costs.

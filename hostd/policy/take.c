@@ -74,22 +74,6 @@ static bool may_wait(const struct pick *k, uint16_t owner, uint16_t vcpu)
 		   deadline_ns(s, vcpu) + s->vm[to].slo_ns / MARGIN_SHARE;
 }
 
-/* may_take() - Is @cpu, a victim, still one, and for @vcpu of @asker? */
-static bool may_take(const struct pick *k, uint16_t cpu, uint16_t asker,
-		     uint16_t vcpu, uint64_t settle_ns)
-{
-	uint16_t owner = pick_owner(k, cpu), vm;
-
-	if (cpumask_has(&k->moved, cpu))
-		return false;
-	vm = k->s->vcpu[owner].vm;
-	if (vm == asker || over(k, vm) <= 0)
-		return false;
-	return !pick_is_lc(k->s, vm) ||
-	       pick_halted_ns(k->s, owner) >= settle_ns ||
-	       may_wait(k, owner, vcpu);
-}
-
 /* worth() - How good a victim @cpu is, whoever asks; 0: none. */
 static uint64_t worth(const struct pick *k, uint16_t cpu, uint64_t settle_ns)
 {
@@ -136,48 +120,50 @@ static void find_victims(struct pick *k, uint64_t settle_ns)
 	k->victims_known = true;
 }
 
-/* search() - Through all cpus, for one asker; bounded, see PICK_SEARCHES. */
-static uint16_t search(struct pick *k, uint16_t asker, uint16_t vcpu,
-		       uint64_t settle_ns)
-{
-	uint64_t best_worth = 0, w;
-	uint16_t best = CPU_NONE;
+/* What an asker may have, as far as was looked. */
+struct found {
+	uint16_t cpu; /* CPU_NONE: nothing */
+	uint64_t worth;
+};
 
-	if (k->searches == PICK_SEARCHES)
-		return CPU_NONE;
-	k->searches++;
-	for (uint16_t cpu = 0; cpu < k->s->cpu_cnt; cpu++) {
-		w = worth(k, cpu, settle_ns);
-		if (w <= best_worth ||
-		    !may_take(k, cpu, asker, vcpu, settle_ns))
-			continue;
-		best = cpu;
-		best_worth = w;
-	}
-	return best;
+/* consider() - @best is @cpu if that is better, and @vcpu of @asker may have
+ * it.
+ */
+static void consider(const struct pick *k, uint16_t cpu, uint16_t asker,
+		     uint16_t vcpu, uint64_t settle_ns, struct found *best)
+{
+	uint64_t w = worth(k, cpu, settle_ns);
+	uint16_t owner = pick_owner(k, cpu), vm;
+
+	if (w <= best->worth)
+		return;
+	vm = k->s->vcpu[owner].vm;
+	if (vm != asker && (!pick_is_lc(k->s, vm) ||
+			    pick_halted_ns(k->s, owner) >= settle_ns ||
+			    may_wait(k, owner, vcpu)))
+		*best = (struct found){ cpu, w };
 }
 
 /* The list says who owned most when the decision began. */
 uint16_t pick_take(struct pick *k, uint16_t asker, uint16_t vcpu,
 		   uint64_t settle_ns)
 {
-	uint64_t best_worth = 0, w;
-	uint16_t best = CPU_NONE;
+	struct found best = { .cpu = CPU_NONE };
 
 	if (!k->victims_known)
 		find_victims(k, settle_ns);
 	for (unsigned i = 0; i < k->victim_cnt; i++) {
-		if (!may_take(k, k->victim[i], asker, vcpu, settle_ns))
-			continue;
-		w = worth(k, k->victim[i], settle_ns);
-		if (w <= best_worth)
-			continue;
-		best = k->victim[i];
-		best_worth = w;
-		if (k->s->vm[k->s->vcpu[pick_owner(k, best)].vm].slo_ns)
-			break; /* none behind it is better */
+		consider(k, k->victim[i], asker, vcpu, settle_ns, &best);
+		/* none behind one with an SLO is better */
+		if (best.cpu != CPU_NONE &&
+		    k->s->vm[k->s->vcpu[pick_owner(k, best.cpu)].vm].slo_ns)
+			break;
 	}
-	if (best == CPU_NONE && k->victim_cnt == PICK_VICTIMS)
-		return search(k, asker, vcpu, settle_ns);
-	return best;
+	if (best.cpu != CPU_NONE || k->victim_cnt < PICK_VICTIMS ||
+	    k->searches == PICK_SEARCHES)
+		return best.cpu;
+	k->searches++;
+	for (uint16_t cpu = 0; cpu < k->s->cpu_cnt; cpu++)
+		consider(k, cpu, asker, vcpu, settle_ns, &best);
+	return best.cpu;
 }
