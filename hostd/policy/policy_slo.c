@@ -26,15 +26,15 @@
  * halted for two moves: giving it and having it again costs two, so nobody does
  * much worse than who knows the future (budget.c). A VM that is late more often
  * than its SLO forgives, while cpus are to be had, keeps its own longer: 32
- * moves, then 1024. And every WINDOW its cpu time is compared with what it
- * owns: it needs its use / 70 %, for below that three vcpus in random order
- * seldom want the same cpu at once, and nothing below 5 %, a guest kernel's
- * ticks. If it owns more, and no wait came near the threshold, the least useful
- * cpu goes. If it asks again within a second that was wrong: the next one is
- * held twice as long by this rule, up to HOLD_MAX; an ask that comes later
- * halves it. A VM that did not run at all in a window (paused, crashed) spares
- * cpus whatever its signals say; and frames untaken for a whole second are no
- * longer a signal.
+ * moves, then 1024, but never more than 100 ms. And every WINDOW its cpu
+ * time is compared with what it owns: it needs its use / 70 %, for below that
+ * three vcpus in random order seldom want the same cpu at once, and nothing
+ * below 5 %, a guest kernel's ticks. If it owns more, and no wait came near the
+ * threshold, the least useful cpu goes. If it asks again within a second that
+ * was wrong: the next one is held twice as long by this rule, up to HOLD_MAX;
+ * an ask that comes later halves it. A VM that did not run at all in a window
+ * (paused, crashed) spares cpus whatever its signals say; and frames untaken
+ * for a whole second are no longer a signal.
  *
  * When cpus are short. Guarantees first, always (guarantee.c): a VM owns its
  * minimum, wanted or not, so that its first request after a rest waits for
@@ -107,11 +107,12 @@
 
 #define STUCK_NS (1000 * MS) /* a guest with a cpu takes frames by then */
 
-#define HOLD_MIN_NS  (2 * MS) /* above what the slowest backend takes */
-#define HOLD_MAX_NS  (HOLD_MIN_NS << 11) /* 4 s */
-#define SETTLE_MOVES 10 /* a cpu just moved has to be of some use first */
-#define SHORT_NS     (100 * MS)	 /* so long cpus count as short after that */
-#define SOON_NS	     (1000 * MS) /* idle cpus serve harvesters meanwhile */
+#define HOLD_MIN_NS   (2 * MS) /* above what the slowest backend takes */
+#define HOLD_MAX_NS   (HOLD_MIN_NS << 11) /* 4 s */
+#define LINGER_MAX_NS (100 * MS) /* 1024 slow moves would be half a minute */
+#define SETTLE_MOVES  10 /* a cpu just moved has to be of some use first */
+#define SHORT_NS      (100 * MS)  /* so long cpus count as short after that */
+#define SOON_NS	      (1000 * MS) /* idle cpus serve harvesters meanwhile */
 
 /* A hint that obtained nothing is looked at again then: soon enough for what
  * was going to take a free cpu. */
@@ -173,7 +174,7 @@ static uint64_t linger_ns(const struct slo_state *st, const struct snapshot *s,
 
 	if (is_short(st, s))
 		gear = budget_thriftiest();
-	return gear->linger_moves * s->move_ns;
+	return lesser(gear->linger_moves * s->move_ns, LINGER_MAX_NS);
 }
 
 /* heard() - Does a VM's port say anything about cpus? */

@@ -432,6 +432,49 @@ static void test_hold(void **unused)
 	free(state);
 }
 
+/* What is always late keeps its cpus through pauses: so many moves long, and
+ * where moves are slow so long. */
+static const struct {
+	unsigned move_us, linger_us;
+} linger_row[] = {
+	{ 2, 2048 },
+	{ 97, 99328 },
+	{ 98, 100000 },
+	{ 20000, 100000 },
+};
+
+static void test_linger(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof(linger_row) / sizeof(linger_row[0]);
+	     i++) {
+		void *state = calloc(1, policy_slo.state_bytes);
+		const uint64_t linger_ns = linger_row[i].linger_us * US;
+
+		scene_build(&snap, "cpus=2 lc min=0 slo=500 run@0*");
+		snap.move_ns = linger_row[i].move_us * US;
+		for (unsigned turn = 0; turn < 10; turn++) {
+			snap.now_ns += 20 * MS;
+			snap.vm[0].done += 100;
+			snap.vm[0].late += 100;
+			snap.vcpu[0].ran_ns += 20 * MS;
+			assert_string_equal(
+			    scene_decide(&policy_slo, state, &snap), "");
+		}
+		snap.vcpu[0].run = VCPU_RUN_HALTED;
+		snap.vcpu[0].since_ns = snap.now_ns;
+		/* never calm enough for its windows to close */
+		snap.vm[0].ready_ns = 100 * US;
+		snap.now_ns += linger_ns - US;
+		assert_string_equal(scene_decide(&policy_slo, state, &snap),
+				    "");
+		snap.now_ns += US;
+		assert_string_equal(scene_decide(&policy_slo, state, &snap),
+				    "0>-:give-back");
+		free(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_spare_is_taken),
 		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_linger),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
