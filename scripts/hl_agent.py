@@ -294,6 +294,7 @@ class Sides:
         for count in self.steps:
             self.own(count)
             time.sleep(seconds / len(self.steps))
+        self.own(self.steps[0])     # oncpu may have begun late
 
     def measure(self, server, with_agent, seconds, seed, warmup=0.5):
         """One load. Return: latencies in us, lost, share and what oncpu

@@ -16,6 +16,7 @@ URI = "qemu:///system"
 # How much longer everything may take here. scripts/lab says so: its cpus are
 # emulated, and wait for their turn on few real ones.
 SLOW = int(os.environ.get("HL_SLOW", 1))
+TURN_S = 1
 PROGRESS = re.compile(r"time_ns (\d+) loops (\d+)\s*$")
 
 
@@ -48,13 +49,20 @@ def virsh(*command, check=True):
 
 
 def wait_for(what, condition, seconds, every=0.05):
-    """Wait until condition() is true; it may raise LabError to give up."""
+    """Wait until condition() is true; it may raise LabError to give up.
+
+    A look counts for TURN_S at most: while the machine stands still, what is
+    waited for cannot happen either. The last look begins after the time is up.
+    """
     seconds *= SLOW
-    end = time.monotonic() + seconds
+    waited, last = 0, time.monotonic()
     while not condition():
-        if time.monotonic() > end:
+        if waited > seconds:
             raise LabError(f"{what}: not after {seconds} s")
         time.sleep(every)
+        now = time.monotonic()
+        waited += min(now - last, TURN_S * SLOW)
+        last = now
 
 
 class Progress:
@@ -130,6 +138,10 @@ class Guest:
             raise LabError(f"guest {self.vm.name} failed")
         words = "server ready" if self.vm.run == "server" else "guest: up"
         return words in self.text
+
+    def has_spoken(self):
+        self.pump()
+        return bool(self.text)
 
     def wait_up(self, seconds):
         try:

@@ -151,7 +151,7 @@ class Cases:
         """hostd dies: silence ends every grant. It comes again: they are
         back. The guest notes its masks meanwhile, for its NIC is dead, too."""
         self.start()
-        wait_s = (SILENT_S + 2) * max(SLOW // 4, 1)
+        wait_s = (SILENT_S + 5) * max(SLOW // 4, 1)
         self.inside.masks_later(wait_s, *SERVERS)
         self.lab.hostd.kill()
         self.lab.hostd.wait()
@@ -159,8 +159,10 @@ class Cases:
         time.sleep(wait_s + 1)
         self.lab.start_hostd(self.sides.conf(self.owned))
         wait_for("the guest's shell", self.inside.answers, 60, 0.5)
+        wait_for("the guest's notes",
+                 lambda: self.inside.masks_noted().keys() ==
+                 self.before.keys(), 20, 0.5)
         noted = self.inside.masks_noted()
-        check(noted.keys() == self.before.keys(), f"noted: {noted}")
         check(noted == self.before, "without hostd the guest's masks were "
               f"{noted}, before {self.before}")
         self.lab.settled(self.name)

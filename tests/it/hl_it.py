@@ -327,6 +327,11 @@ class Probe(threading.Thread):
         wait_for(what, lambda: len(self.since(start)) >= count, seconds, 0.01)
         return self.since(start)[0]
 
+    def silence_ms(self, start):
+        """The longest time without an answer, from `start` until now."""
+        times = [start, *self.since(start), time.monotonic()]
+        return max(b - a for a, b in zip(times, times[1:])) * 1000
+
     def __enter__(self):
         self.start()
         return self

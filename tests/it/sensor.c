@@ -170,6 +170,27 @@ static bool comes(uint16_t vcpu, enum vcpu_run state)
 	return false;
 }
 
+/* falls_asleep() - Is it in sem_wait(), or soon? */
+static bool falls_asleep(pid_t tid)
+{
+	char path[64], text[128];
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	for (int i = 0; i < 10000; i++) {
+		f = fopen(path, "re");
+		n = f ? (int)fread(text, 1, sizeof(text) - 1, f) : 0;
+		if (f)
+			fclose(f);
+		text[n] = '\0';
+		if (strstr(text, ") S "))
+			return true;
+		nap_ns(NSEC_PER_MSEC);
+	}
+	return false;
+}
+
 /* What the scheduler says; a wait is in it once it has ended. */
 static struct sums schedstat(pid_t tid)
 {
@@ -266,9 +287,10 @@ static void test_states(void)
 	struct worker w, spin;
 	struct sensor_slot s;
 	struct sums from, to;
+	uint64_t t0;
 
 	worker_start(&w, WORK_SLEEP);
-	nap_ns(20 * NSEC_PER_MSEC);
+	check(falls_asleep(w.tid), "it sleeps");
 	check(!sense_bpf_watch(sensor, 1, w.tid), "a sleeper is watched");
 	check(slot_of(1).state == VCPU_RUN_HALTED, "at once it is halted");
 	check(sense_bpf_watch(sensor, 2, w.tid) == -EEXIST,
@@ -281,12 +303,13 @@ static void test_states(void)
 	check(comes(3, VCPU_RUN_RUNNING), "it runs");
 	s = slot_of(3);
 	from = sums_of(&s);
+	t0 = clock_now_ns();
 	check(s.cpu == WORKER_CPU, "on its cpu (%u)", s.cpu);
 	nap_ns(50 * NSEC_PER_MSEC);
 	s = slot_of(3);
 	to = sums_of(&s);
 	check(is_near(to.ran_ns + to.waited_ns - from.ran_ns - from.waited_ns,
-		      50 * NSEC_PER_MSEC),
+		      clock_now_ns() - t0),
 	      "its time goes on without any event (%.1f ms)",
 	      ms(to.ran_ns - from.ran_ns));
 
@@ -347,7 +370,7 @@ static void test_contest(void)
 		check(is_near(ran_ns + wait_ns, t1 - t0),
 		      "spinner %u: ran %.0f + waited %.0f = %.0f ms of time", i,
 		      ms(ran_ns), ms(wait_ns), ms(t1 - t0));
-		check(wait_ns * 10 >= (t1 - t0) * 4,
+		check((wait_ns + stolen) * 10 >= (t1 - t0) * 4,
 		      "it waited 40 %% at least (others may take more)");
 		check(is_run(ran_ns, said[i].ran_ns, stolen),
 		      "schedstat says it ran %.0f, and %.0f were stolen",
@@ -386,7 +409,8 @@ static void test_nap(void)
 	stolen = stolen_ns();
 	a = slot_of(5);
 	from = sums_of(&a);
-	nap_ns(NSEC_PER_SEC);
+	for (int i = 0; i < 10 && slot_of(5).runs - a.runs <= 50; i++)
+		nap_ns(NSEC_PER_SEC);
 	b = slot_of(5);
 	to = sums_of(&b);
 	said.ran_ns = schedstat(nap.tid).ran_ns - said.ran_ns;
@@ -419,14 +443,15 @@ static void test_marks(void)
 
 	worker_start(&w, WORK_NAP);
 	check(!sense_bpf_watch(sensor, 4100, w.tid), "marks are watched");
-	while (clock_now_ns() < end_ns) {
+	while (clock_now_ns() < end_ns ||
+	       (marks <= 100 && clock_now_ns() < end_ns + 9 * NSEC_PER_SEC)) {
 		if (!take_mark(4100))
 			continue;
 		marks++;
 		if (seen(sensor, 4100, &s))
 			seen_runs = s.runs;
 	}
-	check(marks > 100, "%llu marks in a second", marks);
+	check(marks > 100, "%llu marks", marks);
 	for (int i = 0; i < 200; i++) {
 		nap_ns(NSEC_PER_MSEC / 4 * (uint64_t)(i % 8));
 		s = slot_of(4100);
@@ -446,7 +471,6 @@ static void test_marks(void)
  * no slot stays taken, no former thread shows up in a later watch. */
 static void test_cycles(void)
 {
-	struct sensor_slot s;
 	struct worker w;
 	int bad = 0;
 
@@ -469,8 +493,7 @@ static void test_cycles(void)
 	}
 	check(!bad, "%d threads watched until they ended (%d bad)", CYCLES / 4,
 	      bad);
-	nap_ns(20 * NSEC_PER_MSEC);
-	check(!seen(sensor, 7, &s) && !seen(sensor, 8, &s),
+	check(comes(7, VCPU_RUN_UNKNOWN) && comes(8, VCPU_RUN_UNKNOWN),
 	      "the slots are empty");
 	check(watched_count() == 0, "the map is empty (%d)", watched_count());
 }

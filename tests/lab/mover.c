@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS  10000
+#define ANSWER_MS  60000
 #define FAULTS_MAX 20 /* told; the others are only counted */
 #define CPUS	   64 /* masks are drawn from these */
 

@@ -16,8 +16,8 @@
 #include "hl/clock.h"
 #include "session.h"
 
-#define TURN_WAIT_NS  (2 * NSEC_PER_SEC)
-#define START_WAIT_NS (10 * NSEC_PER_SEC)
+#define TURN_WAIT_NS  (60 * NSEC_PER_SEC)
+#define START_WAIT_NS (60 * NSEC_PER_SEC)
 
 static bool is_stopped(const struct worker *w)
 {
