@@ -16,7 +16,7 @@ URI = "qemu:///system"
 # How much longer everything may take here. scripts/lab says so: its cpus are
 # emulated, and wait for their turn on few real ones.
 SLOW = int(os.environ.get("HL_SLOW", 1))
-TURN_S = 1
+TURN_S = 0.5            # see wait_for()
 PROGRESS = re.compile(r"time_ns (\d+) loops (\d+)\s*$")
 
 
@@ -53,9 +53,11 @@ def wait_for(what, condition, seconds, every=0.05):
 
     A look counts for TURN_S at most: while the machine stands still, what is
     waited for cannot happen either. The last look begins after the time is up.
+    Return: seconds it took, stalls and all.
     """
     seconds *= SLOW
-    waited, last = 0, time.monotonic()
+    begun = last = time.monotonic()
+    waited = 0
     while not condition():
         if waited > seconds:
             raise LabError(f"{what}: not after {seconds} s")
@@ -63,6 +65,7 @@ def wait_for(what, condition, seconds, every=0.05):
         now = time.monotonic()
         waited += min(now - last, TURN_S * SLOW)
         last = now
+    return time.monotonic() - begun
 
 
 class Progress:

@@ -278,13 +278,14 @@ class Lab:
     def ask(self, *words):
         """What hostctl prints. It gives up after seconds, as its users wish;
         on emulated or stolen cpus hostd may want a second and a third."""
-        for left in (2, 1, 0):
+        command = (self.build / "hostd/hostctl", *words)
+        for _ in range(2):
             try:
-                return run(self.build / "hostd/hostctl", *words, timeout=10)
+                return run(*command, timeout=10)
             except LabError as error:
-                if not left or "does not answer" not in str(error):
+                if "does not answer" not in str(error):
                     raise
-        return None
+        return run(*command, timeout=10)
 
     def hostctl(self, *query):
         """Ask hostd. Return: its answer, without the query it comes under."""

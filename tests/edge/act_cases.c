@@ -18,7 +18,7 @@
 #include "policy/policy.h"
 #include "task.h"
 
-#define WAIT_NS	   (60 * NSEC_PER_SEC)
+#define WAIT_NS	   (5 * NSEC_PER_SEC)
 #define FIRST_VCPU 100
 
 void act_pass(struct act_stage *s)

@@ -226,9 +226,7 @@ static void test_record(void **state)
 	    strstr(ask("/heighliner/record"), "\"state\":\"never\""));
 	snprintf(path, sizeof(path), "%s/a,b \xc3\xbc.rec", stage_dir);
 	out = hostctl(0, "record", path); /* 1 s, see below */
-	out = strstr(out, "/a,b \xc3\xbc.rec: ");
-	assert_non_null(out);
-	assert_true(strtod(strchr(out, ':') + 1, NULL) >= 1.0);
+	assert_non_null(strstr(out, "/a,b \xc3\xbc.rec: 1.0"));
 	assert_null(strstr(out, "left out"));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);

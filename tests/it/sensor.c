@@ -370,7 +370,7 @@ static void test_contest(void)
 		check(is_near(ran_ns + wait_ns, t1 - t0),
 		      "spinner %u: ran %.0f + waited %.0f = %.0f ms of time", i,
 		      ms(ran_ns), ms(wait_ns), ms(t1 - t0));
-		check((wait_ns + stolen) * 10 >= (t1 - t0) * 4,
+		check(wait_ns * 10 >= (t1 - t0) * 4,
 		      "it waited 40 %% at least (others may take more)");
 		check(is_run(ran_ns, said[i].ran_ns, stolen),
 		      "schedstat says it ran %.0f, and %.0f were stolen",
@@ -409,8 +409,7 @@ static void test_nap(void)
 	stolen = stolen_ns();
 	a = slot_of(5);
 	from = sums_of(&a);
-	for (int i = 0; i < 10 && slot_of(5).runs - a.runs <= 50; i++)
-		nap_ns(NSEC_PER_SEC);
+	nap_ns(NSEC_PER_SEC);
 	b = slot_of(5);
 	to = sums_of(&b);
 	said.ran_ns = schedstat(nap.tid).ran_ns - said.ran_ns;
@@ -443,15 +442,14 @@ static void test_marks(void)
 
 	worker_start(&w, WORK_NAP);
 	check(!sense_bpf_watch(sensor, 4100, w.tid), "marks are watched");
-	while (clock_now_ns() < end_ns ||
-	       (marks <= 100 && clock_now_ns() < end_ns + 9 * NSEC_PER_SEC)) {
+	while (clock_now_ns() < end_ns) {
 		if (!take_mark(4100))
 			continue;
 		marks++;
 		if (seen(sensor, 4100, &s))
 			seen_runs = s.runs;
 	}
-	check(marks > 100, "%llu marks", marks);
+	check(marks > 100, "%llu marks in a second", marks);
 	for (int i = 0; i < 200; i++) {
 		nap_ns(NSEC_PER_MSEC / 4 * (uint64_t)(i % 8));
 		s = slot_of(4100);

@@ -144,10 +144,11 @@ static void assert_over(uint32_t slot, uint32_t why)
 	assert_int_equal(ses.page->head, head);
 }
 
-/* The module says so when all threads are given back. */
+/* In two and a half times its silence; the module says so when all threads are
+ * given back. */
 static bool ends_by_itself(void)
 {
-	for (unsigned i = 0; i < 600; i++) {
+	for (unsigned i = 0; i < 125; i++) {
 		if (ses.page->over != KSCHED_ALIVE)
 			return true;
 		nap_ms(100);
